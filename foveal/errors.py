@@ -1,0 +1,124 @@
+"""One tree of errors. Each has a stable ``code``, says whether a retry can help, and what to do about it.
+
+The command line prints ``message`` and ``remedy`` and exits with ``exit_code``; nobody sees a stack trace.
+"""
+
+from __future__ import annotations
+
+
+class FovealError(Exception):
+    """Base of everything Foveal raises on purpose."""
+
+    code = "error"
+    retryable = False
+    exit_code = 4
+    default_remedy = ""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = self.default_remedy if remedy is None else remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class UserError(FovealError):
+    """The caller gave something that cannot work."""
+
+    code = "user_error"
+    exit_code = 2
+
+
+class BadImage(UserError):
+    code = "bad_image"
+    default_remedy = "Give a PNG, JPEG, WebP, GIF, BMP or TIFF picture."
+
+
+class BadConfig(UserError):
+    code = "bad_config"
+
+
+class BadQuestion(UserError):
+    code = "bad_question"
+
+
+class BadInput(UserError):
+    code = "bad_input"
+
+
+class PolicyError(FovealError):
+    """Refused on purpose."""
+
+    code = "policy"
+    exit_code = 3
+
+
+class BackendError(FovealError):
+    """Something outside did not work; trying again may."""
+
+    code = "backend"
+    retryable = True
+
+
+class StorageFull(BackendError):
+    code = "storage_full"
+    retryable = False
+    default_remedy = "Free some disk space and run the same command again: what was finished is kept."
+
+
+class ModelError(FovealError):
+    code = "model"
+
+
+class ModelUnavailable(ModelError):
+    code = "model_unavailable"
+
+
+class WeightsCorrupt(ModelUnavailable):
+    code = "weights_corrupt"
+
+
+class ContextOverflow(ModelError):
+    code = "context_overflow"
+
+
+class ModelOutputError(ModelError):
+    code = "model_output"
+
+
+class VisionUnsupported(ModelError):
+    code = "vision_unsupported"
+
+
+class IndexError_(FovealError):
+    """The collection cannot be used as it is."""
+
+    code = "index"
+
+
+class IndexMissing(IndexError_):
+    code = "index_missing"
+    exit_code = 2
+
+
+class IndexLocked(IndexError_):
+    code = "index_locked"
+    retryable = True
+
+
+class IndexCorrupt(IndexError_):
+    code = "index_corrupt"
+
+
+class IndexMismatch(IndexError_):
+    code = "index_mismatch"
+
+
+class BudgetExceeded(FovealError):
+    code = "budget_exceeded"
+
+
+class Cancelled(FovealError):
+    code = "cancelled"
+    exit_code = 130

@@ -1,0 +1,164 @@
+"""The seams: what agents and graphs may expect of a model, an eye, an embedder and a collection.
+
+Implementations live in ``tools/``; they are built once in :mod:`foveal.runtime` and passed in.
+Vectors are ``numpy.float32`` arrays of unit length unless a docstring says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from foveal.types import (
+    Capabilities,
+    Document,
+    Generation,
+    ImageHit,
+    ImageRef,
+    Label,
+    Message,
+    OcrLine,
+    Region,
+    Scope,
+    TextHit,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+
+class ChatModel(Protocol):
+    """A language model, perhaps one that sees."""
+
+    name: str
+    capabilities: Capabilities
+
+    async def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        max_tokens: int = 256,
+        stop: Sequence[str] = (),
+        logprobs: bool = False,
+        task: str = "",
+        cancel: asyncio.Event | None = None,
+    ) -> Generation:
+        """Answer greedily. With *schema* (JSON Schema) the reply is constrained and ``parsed`` is set.
+
+        *task* names the prompt, so that its prefix stays cached between calls of the same task.
+        Raises ModelOutputError, ContextOverflow, ModelUnavailable, Cancelled.
+        """
+        ...
+
+    async def yes_probability(
+        self,
+        messages: Sequence[Message],
+        *,
+        yes: str = "Yes",
+        no: str = "No",
+        task: str = "",
+        cancel: asyncio.Event | None = None,
+    ) -> tuple[float, Generation]:
+        """Return softmax([logit_yes, logit_no])[0] of the next token, and the call's token counts."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens *text* is."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free what the model holds."""
+        ...
+
+
+class TextEmbedder(Protocol):
+    """Text to unit vectors."""
+
+    id: str
+    dim: int
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Return float32 [len(texts), dim]. Blocking; call it in an executor."""
+        ...
+
+
+class ImageEmbedder(Protocol):
+    """Pictures to vectors (not centred, unit length)."""
+
+    id: str
+    dim: int
+
+    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """Return float32 [len(images), dim]. Blocking."""
+        ...
+
+
+class Labeller(Protocol):
+    """Pictures to words."""
+
+    id: str
+
+    def label_images(self, images: Sequence[Image.Image], *, k: int = 5) -> list[list[Label]]:
+        """Return the *k* most probable labels of each picture, most probable first. Blocking."""
+        ...
+
+
+class OcrReader(Protocol):
+    """Pictures to the text in them."""
+
+    id: str
+
+    def read(self, image: Image.Image) -> list[OcrLine]:
+        """Return lines in reading order. Blocking."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Where pictures live, once, by the sha256 of their re-encoded bytes."""
+
+    def put_bytes(self, data: bytes, *, name: str = "", origin: str = "user") -> ImageRef:
+        """Decode, clean, re-encode and keep a picture. Raises BadImage."""
+        ...
+
+    def open(self, sha256: str) -> Image.Image:
+        """Return the picture as upright RGB. Raises BadImage when it is not in the store."""
+        ...
+
+    def read(self, sha256: str) -> bytes:
+        """Return the re-encoded bytes."""
+        ...
+
+    def crop(self, ref: ImageRef, box: Region) -> ImageRef:
+        """Keep the part of *ref* inside *box*; the result's ``box`` is in pixels of the first original."""
+        ...
+
+
+class Collection(Protocol):
+    """A searchable collection. All methods are coroutines; blocking work runs in a bounded executor."""
+
+    async def search_text(self, query: str, *, k: int = 10, scope: Scope | None = None) -> list[TextHit]:
+        """Hybrid search over text chunks, best first, at most *k*, several a document allowed."""
+        ...
+
+    async def search_image(self, image: ImageRef, *, k: int = 10) -> list[ImageHit]:
+        """Documents whose picture looks like *image*, best first, each document once."""
+        ...
+
+    async def search_pictures(self, description: str, *, k: int = 10) -> list[ImageHit]:
+        """Documents with a picture that the words describe (captions, text in them, label words)."""
+        ...
+
+    async def find_title(self, name: str, *, k: int = 3) -> list[Document]:
+        """Documents whose title is *name* (folded), then those whose title begins with it."""
+        ...
+
+    async def document(self, doc_id: str) -> Document | None:
+        """The whole document."""
+        ...
+
+    async def scope_of(self, question: str) -> Scope | None:
+        """The document (and page) that *question* names, if it names one that is in the collection."""
+        ...

@@ -1,0 +1,329 @@
+"""The words Foveal uses: frozen values that every layer shares and none of them owns.
+
+Nothing here does I/O or imports another Foveal module. Pictures appear only as :class:`ImageRef`
+(a digest), never as bytes, so that any of these values may be logged, checkpointed or traced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+Origin = Literal["user", "crop", "result", "page"]
+Purpose = Literal["identify", "lookup", "verify", "compare", "compute"]
+Tool = Literal["none", "image_search", "picture_search", "collection"]
+SubStatus = Literal["pending", "running", "answered", "insufficient", "failed", "skipped"]
+OutcomeStatus = Literal["ok", "empty", "throttled", "blocked", "timeout", "error", "cached"]
+AnswerStatus = Literal["answered", "insufficient", "premise_false", "failed", "cancelled"]
+Part = Literal["text", "ocr", "labels"]
+"""Which words of a document a span belongs to: its own text, text read in its picture, or label words."""
+
+PLAN_CODES = (
+    "EMPTY", "IRRELEVANT", "AMBIGUOUS_ID", "CONFLICT", "STALE", "NEW_HOP",
+    "PREMISE", "TOOL_DOWN", "DUPLICATE", "LOW_QUALITY_IMAGE",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box in pixels of the original picture: ``0 <= x0 < x1``, ``0 <= y0 < y1``."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """A picture by the sha256 of its re-encoded pixels; the bytes live in the blob store."""
+
+    sha256: str
+    width: int
+    height: int
+    origin: Origin = "user"
+    parent: str | None = None
+    box: Region | None = None
+    name: str = ""
+    """What to call it to a person: a file name, never a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubQuestion:
+    """One step of a plan. ``text`` may hold ``#sN``, replaced by the answer of step ``sN`` when it is ready."""
+
+    id: str
+    text: str
+    purpose: Purpose = "lookup"
+    tool: Tool = "collection"
+    query: str | None = None
+    image: str | None = None
+    region: Region | None = None
+    depends_on: tuple[str, ...] = ()
+    status: SubStatus = "pending"
+    answer: str | None = None
+    confidence: float = 0.0
+    evidence_ids: tuple[str, ...] = ()
+    reason: str = ""
+
+    def having(self, **changes: Any) -> SubQuestion:
+        """Return a copy with *changes* applied."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A DAG of sub-questions. ``version`` grows by one with every :class:`PlanChange`."""
+
+    steps: tuple[SubQuestion, ...] = ()
+    version: int = 1
+    source: str = "model"
+    """Who made it: ``model``, ``fallback`` or ``triage``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    """Why a plan changed: one of :data:`PLAN_CODES` or ``created``, and what it did."""
+
+    version: int
+    code: str
+    detail: str
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Something a tool returned. Only evidence can be cited.
+
+    ``start`` and ``end`` are character offsets of ``quote`` in the document's ``part``.
+    ``score`` is the score of the tool that found it; ``trust`` is 0 to 1.
+    """
+
+    id: str
+    kind: Literal["text", "image", "page", "region"]
+    doc_id: str
+    title: str
+    quote: str = ""
+    part: Part = "text"
+    start: int = 0
+    end: int = 0
+    url: str | None = None
+    image: str | None = None
+    page: int | None = None
+    score: float = 0.0
+    margin: float | None = None
+    tool: str = ""
+    sub_question: str = ""
+    retrieved_at: str = ""
+    published_at: str | None = None
+    trust: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What a tool call came to. Tools return this, they do not raise."""
+
+    status: OutcomeStatus
+    items: tuple[Any, ...] = ()
+    error: str | None = None
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Hard limits of one run. ``None`` means no limit."""
+
+    model_calls: int | None = 60
+    tool_calls: int | None = 30
+    tokens: int | None = 60_000
+    usd: float | None = None
+    seconds: float | None = 120.0
+    rounds: int = 5
+    parallel: int = 4
+
+
+PROFILES: Mapping[str, Budget] = {
+    "fast": Budget(model_calls=25, tool_calls=12, tokens=20_000, seconds=45.0, rounds=2, parallel=3),
+    "balanced": Budget(),
+    "deep": Budget(model_calls=200, tool_calls=100, tokens=250_000, seconds=600.0, rounds=10, parallel=5),
+}
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a run has spent. ``tool_calls`` counts by tool name; ``seconds`` is wall time."""
+
+    model_calls: int = 0
+    prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    completion_tokens: int = 0
+    tool_calls: dict[str, int] = field(default_factory=dict)
+    cached: int = 0
+    usd: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A mark ``[n]`` in the answer and the evidence it stands for."""
+
+    n: int
+    evidence_id: str
+    doc_id: str
+    title: str
+    url: str | None = None
+    quote: str = ""
+    image: str | None = None
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of a run: the object that ``--json`` prints (schema ``foveal.answer/1``)."""
+
+    run_id: str
+    question: str
+    answer: str
+    status: AnswerStatus
+    stop_reason: str
+    confidence: float = 0.0
+    citations: tuple[Citation, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    plan: tuple[SubQuestion, ...] = ()
+    plan_log: tuple[PlanChange, ...] = ()
+    conflicts: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    retrieved: tuple[str, ...] = ()
+    """Document ids in rank order, all search calls merged."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form, with ``schema`` first."""
+        return {"schema": "foveal.answer/1", **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened in a run; numbered from 1, in order."""
+
+    seq: int
+    type: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message. ``images`` are digests; a last message of role ``assistant`` is continued, not answered."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A model's reply. ``parsed`` is set when a schema was asked for; ``logprob`` is the mean over its tokens."""
+
+    text: str
+    parsed: Any = None
+    prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    completion_tokens: int = 0
+    finish: Literal["stop", "length", "cancelled"] = "stop"
+    logprob: float | None = None
+    usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do, so that nothing is silently dropped."""
+
+    vision: bool = False
+    json_schema: bool = False
+    logprobs: bool = False
+    context_tokens: int = 4096
+    plans_freely: bool = False
+    """Strong enough to plan without the guided skeleton."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A class the eye saw: probability, name, and the one-line meaning of the name."""
+
+    name: str
+    gloss: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class OcrLine:
+    """A line of text in a picture; ``box`` in pixels of the original picture, confidence 0 to 1."""
+
+    text: str
+    box: Region
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document of a collection, with the words that were found in its picture."""
+
+    id: str
+    title: str
+    text: str
+    image: str | None = None
+    ocr: str = ""
+    labels: str = ""
+    url: str | None = None
+    source: str = ""
+    licence: str = ""
+    page: int | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Limits a search: to documents whose title, id or ``meta.doc`` contains ``name`` and, if set, to a page.
+
+    A negative ``page`` counts from the document's end (-1 is the last).
+    """
+
+    name: str | None = None
+    page: int | None = None
+    doc_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextHit:
+    """A chunk found by text: offsets are in the document's ``part``; ``score`` is the fused rank score."""
+
+    doc_id: str
+    title: str
+    text: str
+    part: Part
+    start: int
+    end: int
+    score: float
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+    cosine: float | None = None
+    image: str | None = None
+    page: int | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHit:
+    """A document found by picture. ``score`` is the centred cosine; ``margin`` is to the next other document."""
+
+    doc_id: str
+    title: str
+    text: str
+    image: str
+    score: float
+    margin: float
+    page: int | None = None
+    url: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
