@@ -65,6 +65,20 @@ class ChatModel(Protocol):
         """Return softmax([logit_yes, logit_no])[0] of the next token, and the call's token counts."""
         ...
 
+    async def choose(
+        self,
+        messages: Sequence[Message],
+        options: Sequence[str],
+        *,
+        task: str = "",
+        cancel: asyncio.Event | None = None,
+    ) -> tuple[list[float], Generation]:
+        """Return how probable each of *options* is as the next token (sum 1), and the call's token counts.
+
+        The options must differ in their first token (digits, letters). Raises BadInput otherwise.
+        """
+        ...
+
     def count_tokens(self, text: str) -> int:
         """Return how many tokens *text* is."""
         ...

@@ -66,6 +66,14 @@ class SubQuestion:
     confidence: float = 0.0
     evidence_ids: tuple[str, ...] = ()
     reason: str = ""
+    op: str = ""
+    """For ``compute``: argmax, argmin, before, after, larger, smaller, same, both or count, over ``depends_on``."""
+    each: str = ""
+    """Id of the step whose answer is a list: this step is asked of every member, ``#each`` in the text."""
+    noun: str = ""
+    """For ``identify``: what the question calls the thing, such as "country"; for a list: what its members are."""
+    values: tuple[str, ...] = ()
+    """The members of a list answer, or the one answer as a value that can be computed with."""
 
     def having(self, **changes: Any) -> SubQuestion:
         """Return a copy with *changes* applied."""

@@ -1,0 +1,1 @@
+"""Language models behind one protocol (:class:`foveal.protocols.ChatModel`); see :mod:`.registry`."""

@@ -1,0 +1,206 @@
+"""The solver: answers one sub-question from numbered passages, one passage at a time.
+
+First by the keys of record-like text (no model call), then by the model: the probability of "Yes" to
+"does this passage answer?" chooses the passage, and the exact words are read from the best alone.
+A value is kept only if its words stand in the passage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from foveal.agents.records import read_record
+from foveal.agents.values import direction, extreme, fold, items, valued
+from foveal.prompts.loader import render
+
+from foveal.protocols import ChatModel
+from foveal.types import Generation, Message, Part
+
+SURE = 0.9
+"""A passage this probable to answer ends the search for a better one."""
+ENOUGH = 0.5
+"""Below this nothing is read: the evidence does not suffice."""
+_YES_NO = re.compile(r"^(?:is|are|was|were|did|does|do|has|have|can)\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document as the solver sees it; ``start`` is its offset in the document's ``part``."""
+
+    evidence_id: str
+    doc_id: str
+    title: str
+    text: str
+    part: Part
+    start: int
+    trusted: bool = False
+    """The document is the very thing that was identified, whatever its title says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer and where it stands. ``how`` is record, extreme, model or verify."""
+
+    answer: str
+    values: tuple[str, ...]
+    confidence: float
+    passage: Passage
+    quote: str
+    start: int
+    end: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What a sub-question came to, with every model call made for it and the best probability seen."""
+
+    reading: Reading | None
+    calls: tuple[Generation, ...]
+    best: float = 0.0
+
+
+def names_thing(passage: Passage, names: Sequence[str]) -> bool:
+    """Say whether the passage is about one of *names*: its title says so, or it is the identified document."""
+    title = fold(passage.title)
+    return passage.trusted or any(n and (n in title or title in n) for n in map(fold, names))
+
+
+def read_by_key(question: str, passages: Sequence[Passage], names: tuple[str, ...]) -> Reading | None:
+    """Return the value behind the key that *question* asks for, in the first passage about *names*."""
+    if not names:
+        return None
+    for passage in passages:
+        if not names_thing(passage, names):
+            continue
+        entry = read_record(question, passage.text, names=names)
+        if entry is None:
+            continue
+        keys = " ".join(entry.path)
+        op = direction(question)
+        if op and direction(keys) is None:
+            best = extreme(valued(f"x: {entry.value}"), op)
+            listed = items(entry.value)
+            if best is None and len(listed) != 1:
+                continue  # a list without values cannot tell which is the longest
+            answer = best.name if best else listed[0]
+            how = "extreme"
+        else:
+            answer, how = entry.value, "record"
+        quote = f"{entry.path[-1]}: {entry.value}"
+        at = passage.text.rfind(entry.path[-1], 0, entry.start)
+        return Reading(
+            answer=answer, values=items(answer), confidence=0.95, passage=passage, quote=passage.text[at : entry.end] if at >= 0 else quote,
+            start=passage.start + max(at, 0), end=passage.start + entry.end, how=how,
+        )  # fmt: skip
+    return None
+
+
+async def solve(
+    model: ChatModel,
+    question: str,
+    passages: Sequence[Passage],
+    *,
+    names: tuple[str, ...] = (),
+    limit: int = 4,
+    enough: float = ENOUGH,
+    cancel: asyncio.Event | None = None,
+) -> Solved:
+    """Answer *question* from *passages*, best first; at most *limit* of them are judged by the model."""
+    keyed = read_by_key(question, passages, names)
+    if keyed:
+        return Solved(keyed, (), keyed.confidence)
+    if _YES_NO.match(question):
+        return await _verify(model, question, passages[: min(limit, 2)], cancel)
+    calls: list[Generation] = []
+    judged: list[tuple[float, Passage, list[Message]]] = []
+    op = direction(question)
+    for passage in passages[:limit]:
+        messages = render("read", question=question, title=passage.title, passage=passage.text)
+        probability, call = await model.yes_probability(messages, task="read", cancel=cancel)
+        calls.append(call)
+        if names and not names_thing(passage, names) and not _mentions(passage.text, names):
+            probability *= 0.5  # a value of another thing reads just as well
+        judged.append((probability, passage, messages))
+        if probability >= SURE:
+            break
+    judged.sort(key=lambda j: -j[0])
+    best = judged[0][0] if judged else 0.0
+    for probability, passage, messages in judged[:2]:
+        if probability < enough:
+            break
+        listed = valued(passage.text) if op else []
+        top = extreme(listed, op) if op and len(listed) > 2 else None
+        if top and probability < SURE:
+            return Solved(
+                _reading(passage, top.name, probability, "extreme", top.start, top.end), tuple(calls), best
+            )
+        reply = await model.generate(
+            [*messages, Message("assistant", "Yes:")], max_tokens=48, stop=("\n",), task="read", cancel=cancel
+        )
+        calls.append(reply)
+        reading = grounded(passage, reply.text, probability)
+        if reading:
+            return Solved(reading, tuple(calls), best)
+    return Solved(None, tuple(calls), best)
+
+
+async def _verify(
+    model: ChatModel, question: str, passages: Sequence[Passage], cancel: asyncio.Event | None
+) -> Solved:
+    calls: list[Generation] = []
+    best: tuple[float, float, Passage] | None = None
+    for passage in passages:
+        messages = render("verify", question=question, title=passage.title, passage=passage.text)
+        probability, call = await model.yes_probability(messages, task="verify", cancel=cancel)
+        calls.append(call)
+        sureness = max(probability, 1 - probability)
+        if best is None or probability > best[1]:
+            best = sureness, probability, passage
+        if probability >= SURE:
+            break
+    if best is None:
+        return Solved(None, tuple(calls))
+    sureness, probability, passage = best
+    answer = "yes" if probability >= 0.5 else "no"
+    first = passage.text.split(". ")[0]
+    return Solved(_reading(passage, answer, sureness, "verify", 0, len(first)), tuple(calls), sureness)
+
+
+def grounded(passage: Passage, answer: str, confidence: float) -> Reading | None:
+    """Return *answer* as a reading if its words stand in *passage*, else None."""
+    answer = answer.strip().strip('"“”').rstrip(".").strip()
+    if not answer or answer.lower() in ("no", "none", "unknown", "yes"):
+        return None
+    at = passage.text.lower().find(answer.lower())
+    if at < 0:
+        words = fold(answer).split()
+        present = set(fold(f"{passage.title} {passage.text}").split())
+        if not words or sum(w in present for w in words) < len(words):
+            return None
+        first = re.search(re.escape(answer.split()[0]), passage.text, re.I)
+        at = first.start() if first else 0
+    begin, end = _sentence(passage.text, at)
+    return replace(_reading(passage, answer, confidence, "model", begin, end), values=items(answer))
+
+
+def _reading(passage: Passage, answer: str, confidence: float, how: str, start: int, end: int) -> Reading:
+    return Reading(
+        answer=answer, values=(answer,), confidence=confidence, passage=passage, quote=passage.text[start:end].strip(),
+        start=passage.start + start, end=passage.start + end, how=how,
+    )  # fmt: skip
+
+
+def _mentions(text: str, names: Sequence[str]) -> bool:
+    folded = fold(text)
+    return any(fold(n) in folded for n in names if fold(n))
+
+
+def _sentence(text: str, at: int) -> tuple[int, int]:
+    """Return the sentence or line around offset *at*."""
+    starts = [m.end() for m in re.finditer(r"(?<=[.!?])\s+(?=[A-Z])|\n", text[:at])]
+    stop = re.search(r"[.!?](?=\s+[A-Z]|\s*$)|\n", text[at:])
+    return (starts[-1] if starts else 0), (at + stop.end() if stop else len(text))

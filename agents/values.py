@@ -1,0 +1,173 @@
+"""Values in text: numbers, dates, lists, and what code can decide with them instead of a model.
+
+Every comparison says None when its operands cannot be compared, so that the caller abstains.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MORE = frozenset(
+    ["largest", "biggest", "highest", "longest", "most", "greatest", "tallest", "larger", "bigger", "higher", "longer", "greater", "taller", "latest", "newest", "youngest", "last", "more", "later", "heaviest", "deepest", "widest", "maximum"]
+)
+LESS = frozenset(
+    ["smallest", "lowest", "shortest", "least", "fewest", "smaller", "lower", "shorter", "fewer", "earliest", "oldest", "first", "less", "earlier", "lightest", "minimum"]
+)
+_MONTHS = {name: i for i, name in enumerate(
+    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"], 1)}  # fmt: skip
+_SCALE = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+_NUMBER = re.compile(r"(?<![\w.])-?\d{1,3}(?:[,\u202f\u00a0 ]\d{3})+(?:\.\d+)?|(?<![\w.])-?\d+(?:\.\d+)?")
+_VALUED = re.compile(
+    r"^\s*(?:[^:;]*:\s*)?(?P<name>[^\d:;]*?[A-Za-z\u00c0-\u024f)][^\d:;]*?)\s*[-–(:]?\s*"
+    r"(?P<number>\d[\d,. ]*\d|\d)\s*(?P<unit>%|[A-Za-z]+[²³]?(?:\s(?:km|m|miles?))?)?"
+)
+_WORDS = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+          "nine": 9, "ten": 10, "eleven": 11, "twelve": 12}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """An item of a list with its value: ``Argentina 6,691 km``. Offsets are in the text it was read from."""
+
+    name: str
+    value: float
+    unit: str
+    start: int
+    end: int
+
+
+def fold(text: str) -> str:
+    """Return *text* without case, accents and punctuation, for comparing names."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"\s+", " ", re.sub(r"[^a-z0-9]+", " ", plain)).strip()
+
+
+def number(text: str) -> float | None:
+    """Return the first number of *text*, with thousands separators and words like "million" understood."""
+    match = _NUMBER.search(text)
+    if not match:
+        return next((float(_WORDS[w]) for w in fold(text).split() if w in _WORDS), None)
+    value = float(re.sub(r"[,\u202f\u00a0 ]", "", match[0]))
+    scale = re.match(r"\s*(thousand|million|billion|trillion)\b", text[match.end() :], re.I)
+    return value * _SCALE[scale[1].lower()] if scale else value
+
+
+def date(text: str) -> tuple[int, int, int] | None:
+    """Return (year, month, day) of the first date of *text*; an unknown month or day is 0."""
+    if match := re.search(r"\b(\d{4})-(\d{2})-(\d{2})\b", text):
+        return int(match[1]), int(match[2]), int(match[3])
+    months = "|".join(_MONTHS)
+    if match := re.search(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s+({months})\s+(\d{{3,4}})\b", text, re.I):
+        return int(match[3]), _MONTHS[match[2].lower()], int(match[1])
+    if match := re.search(rf"\b({months})\s+(?:(\d{{1,2}})(?:st|nd|rd|th)?,?\s+)?(\d{{3,4}})\b", text, re.I):
+        return int(match[3]), _MONTHS[match[1].lower()], int(match[2] or 0)
+    if match := re.search(r"\b(1\d{3}|20\d{2}|[5-9]\d{2})\b", text):
+        return int(match[1]), 0, 0
+    return None
+
+
+def comparable(
+    first: str, second: str
+) -> tuple[float | tuple[int, int, int], float | tuple[int, int, int]] | None:
+    """Return both as dates, or both as numbers; None when neither fits both."""
+    dates = date(first), date(second)
+    if dates[0] and dates[1] and _looks_dated(first) and _looks_dated(second):
+        return dates[0], dates[1]
+    numbers = number(first), number(second)
+    if numbers[0] is not None and numbers[1] is not None:
+        return numbers[0], numbers[1]
+    return None
+
+
+def _looks_dated(text: str) -> bool:
+    return bool(
+        re.search("|".join(_MONTHS), text, re.I)
+        or re.fullmatch(r"\D*\b\d{3,4}\b\D*", text)
+        or re.search(r"\d{4}-\d{2}", text)
+    )
+
+
+def items(text: str) -> tuple[str, ...]:
+    """Return the members of a list answer such as "Kenya, Uganda (south) and South Sudan 683 km"."""
+    text = re.sub(r"\([^)]*\)", "", text)
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    pieces = re.split(r"[;\n]|,|\band\b(?=\s+[A-Z][^,;]*$)", text)
+    cleaned = (re.sub(r"\s+[\d.,]+\s*(?:km|mi|m|miles|%)?\s*$", "", p).strip(" .:-•*") for p in pieces)
+    return tuple(dict.fromkeys(c for c in cleaned if re.search(r"[A-Za-z]", c)))
+
+
+def direction(question: str) -> str | None:
+    """Return argmax or argmin when *question* asks for an extreme ("the longest …")."""
+    for word in re.findall(r"[a-z]+", question.lower()):
+        if word in MORE:
+            return "argmax"
+        if word in LESS:
+            return "argmin"
+    return None
+
+
+def valued(text: str) -> list[Valued]:
+    """Return the longest run of ``name value unit`` items with one unit that *text* lists with ``;`` or ``,``."""
+    best: list[Valued] = []
+    for line in re.finditer(r"[^\n]+", text):
+        for separator in (";", ","):
+            found: list[Valued] = []
+            # a comma between digits separates thousands, not items
+            pattern = r"[^;]+" if separator == ";" else r"(?:[^,]|(?<=\d),(?=\d{3}))+"
+            for piece in re.finditer(pattern, line[0]):
+                match = _VALUED.match(piece[0])
+                value = number(match["number"]) if match else None
+                if match and value is not None:
+                    start = line.start() + piece.start() + match.start("name")
+                    end = line.start() + piece.start() + match.end()
+                    found.append(
+                        Valued(match["name"].strip(" -–("), value, (match["unit"] or "").lower(), start, end)
+                    )
+            units = {v.unit for v in found}
+            if len(found) >= 2 and len(units) == 1 and len(found) > len(best):
+                best = found
+    return best
+
+
+def extreme(listed: Sequence[Valued], op: str) -> Valued | None:
+    """Return the item with the largest (argmax) or smallest (argmin) value; None for an empty list."""
+    if not listed:
+        return None
+    return (max if op == "argmax" else min)(listed, key=lambda v: v.value)
+
+
+def select(members: Sequence[str], values: Sequence[str], op: str) -> str | None:
+    """Return the member whose value is extreme; members without a readable value do not take part."""
+    rated: list[tuple[float | tuple[int, int, int], str]] = []
+    pairs = [(m, v) for m, v in zip(members, values, strict=True) if v]
+    dated = bool(pairs) and all(_looks_dated(v) and date(v) for _, v in pairs)
+    for member, value in pairs:
+        key = date(value) if dated else number(value)
+        if key is not None:
+            rated.append((key, member))
+    if len(rated) < 2 <= len(members) and len(rated) < len(members):
+        return None
+    return (max if op == "argmax" else min)(rated, key=lambda r: r[0])[1] if rated else None  # type: ignore[type-var]
+
+
+def judge(op: str, values: Sequence[str]) -> str | None:
+    """Return "yes" or "no" (before, after, larger, smaller, same, both) or a count; None when undecidable."""
+    if op == "count":
+        return str(len(values))
+    if len(values) != 2 or not all(values):
+        return None
+    if op == "both":
+        held = [fold(v).startswith("yes") for v in values]
+        return "yes" if all(held) else "no"
+    if op == "same":
+        a, b = fold(values[0]), fold(values[1])
+        return "yes" if a == b or a in b or b in a else "no"
+    pair = comparable(values[0], values[1])
+    if pair is None or type(pair[0]) is not type(pair[1]):
+        return None
+    less = pair[0] < pair[1]  # type: ignore[operator]
+    more = pair[0] > pair[1]  # type: ignore[operator]
+    return "yes" if (less if op in ("before", "smaller") else more) else "no"

@@ -1,0 +1,1 @@
+"""How every picture of the example collection is drawn: geometry and colours, no picture files."""

@@ -1,0 +1,98 @@
+"""The answer in words: for the terminal and for ``report.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from foveal.cli.output import one_line
+from foveal.cli.plan_state import Step, outcome_of
+from foveal.types import Answer, Citation, Usage
+
+BLOB_FOLDER = "blobs"
+
+
+def answer_lines(answer: Answer, index: Path | None) -> Iterator[str]:
+    """Yield the answer and its numbered citations, each with where to open it."""
+    yield answer.answer or "No answer."
+    if answer.citations:
+        yield ""
+        yield "Sources"
+    for cited in answer.citations:
+        quote = f": “{one_line(cited.quote)}”" if cited.quote else ""
+        page = f", page {cited.page}" if cited.page is not None else ""
+        yield f"[{cited.n}] {one_line(cited.title or cited.doc_id)}{page}{quote}"
+        yield f"    {where_to_open(cited, index)}"
+
+
+def where_to_open(cited: Citation, index: Path | None) -> str:
+    """Return the document's id, its address and its picture's file, as far as there are any."""
+    places = [f"document {cited.doc_id}"]
+    if cited.url:
+        places.append(cited.url)
+    if cited.image:
+        picture = picture_file(cited.image, index)
+        places.append(f"picture {picture or cited.image}")
+    return " | ".join(places)
+
+
+def picture_file(sha256: str, index: Path | None) -> Path | None:
+    """Return the file of a picture of the collection in *index*, if it is there."""
+    if index is None or len(sha256) != 64 or not sha256.isalnum():
+        return None
+    return next((index / BLOB_FOLDER / sha256[:2]).glob(f"{sha256[2:]}.*"), None)
+
+
+def state_line(answer: Answer) -> str:
+    """Return how the run ended, on one line."""
+    spent = usage_line(answer.usage)
+    sure = f", confidence {answer.confidence:.2f}" if answer.status == "answered" else ""
+    return f"{answer.status} ({answer.stop_reason}){sure}; {spent}"
+
+
+def usage_line(usage: Usage) -> str:
+    """Return what was spent, on one line."""
+    searches = sum(usage.tool_calls.values())
+    money = f", {usage.usd:.4f} USD" if usage.usd else ""
+    return f"{usage.model_calls} model calls, {searches} searches, {usage.seconds:.1f} s{money}"
+
+
+def report(answer: Answer, index: Path | None) -> str:
+    """Return a readable account of the run in Markdown."""
+    lines = [f"# {_markdown(answer.question)}", "", _markdown(answer.answer or "No answer."), ""]
+    lines += [f"*{_markdown(state_line(answer))}*", ""]
+    if answer.citations:
+        lines += ["## Sources", ""]
+        for cited in answer.citations:
+            lines.append(
+                f"{cited.n}. **{_markdown(cited.title or cited.doc_id)}** ({where_to_open(cited, index)})"
+            )
+            if cited.quote:
+                lines.append(f"   > {_markdown(one_line(cited.quote, 2000))}")
+        lines.append("")
+    if answer.plan:
+        lines += ["## Plan", ""]
+        for step in answer.plan:
+            shown = Step(
+                step.id, step.text, answer=step.answer, confidence=step.confidence, reason=step.reason
+            )
+            lines.append(f"- `{step.id}` {_markdown(one_line(step.text + outcome_of(shown)))}: {step.status}")
+        lines.append("")
+    if answer.plan_log:
+        lines += ["## Changes of the plan", ""]
+        lines += [
+            f"- {change.version}: {change.code} {_markdown(change.detail)}" for change in answer.plan_log
+        ]
+        lines.append("")
+    notes: list[Any] = [*answer.warnings, *(f"conflict: {dict(item)}" for item in answer.conflicts)]
+    if notes:
+        lines += ["## Warnings", "", *(f"- {_markdown(one_line(str(text), 500))}" for text in notes), ""]
+    return "\n".join(lines)
+
+
+def _markdown(text: str) -> str:
+    """Quote what would make a link, a picture or markup out of a document's words."""
+    for sign in "\\`*_<>[]!#|":
+        text = text.replace(sign, "\\" + sign)
+    return text

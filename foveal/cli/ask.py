@@ -1,0 +1,160 @@
+"""``foveal ask``: one question, the plan as it grows, the answer with its evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from foveal.cli import options, seams
+from foveal.cli.answer_view import answer_lines, state_line
+from foveal.cli.interrupt import run_until_interrupted
+from foveal.cli.output import note, print_json, say
+from foveal.cli.plan_view import View, make_view
+from foveal.cli.saving import SavedRun
+from foveal.errors import BadInput, BadQuestion, Cancelled, ModelError
+from foveal.settings import Settings
+from foveal.types import Answer, Event
+
+EXIT_CODES = {"answered": 0, "insufficient": 0, "premise_false": 0, "failed": 4, "cancelled": 130}
+_ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|data:)", re.IGNORECASE)
+SAVE_IT = "Save the picture to a file and give its path: -i picture.jpg"
+
+
+def ask(
+    context: typer.Context,
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="What you want to know.", show_default=False)
+    ],
+    image: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-i", "--image", metavar="IMAGE", help="A picture's path; may be repeated.", show_default=False
+        ),
+    ] = None,
+    index: options.Index = None,
+    web: options.Web = None,
+    model: options.Model = None,
+    planner_model: options.PlannerModel = None,
+    answer_model: options.AnswerModel = None,
+    profile: options.Profile = None,
+    strategy: options.Strategy = None,
+    max_calls: options.MaxCalls = None,
+    max_usd: options.MaxUsd = None,
+    deadline: options.Deadline = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            metavar="DIR",
+            help="Keep answer.json, trace.jsonl and report.md there.",
+            show_default=False,
+        ),
+    ] = None,
+    json: options.Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no plan.")] = False,
+) -> int:
+    """Answer a question, about pictures or not, from a collection.
+
+    The plan is shown live on standard error, the answer printed on standard output.
+    """
+    check_question(question)
+    pictures = picture_paths(image or ())
+    settings = options.settings_of(
+        context,
+        index=index,
+        web=web,
+        model=model,
+        planner_model=planner_model,
+        answer_model=answer_model,
+        profile=profile,
+        strategy=strategy,
+        max_calls=max_calls,
+        max_usd=max_usd,
+        deadline=deadline,
+    )
+    saved = SavedRun(save) if save is not None else None
+    answer = run_until_interrupted(
+        _ask(settings, question, pictures, make_view(question, quiet=quiet), saved)
+    )
+    if saved is not None:
+        saved.finish(answer, settings.index)
+    if json:
+        print_json(answer.as_dict())
+    else:
+        for line in answer_lines(answer, settings.index):
+            say(line)
+    if not quiet:
+        for warning in answer.warnings:
+            note(f"warning: {warning}")
+        note(state_line(answer))
+    return EXIT_CODES[answer.status]
+
+
+def check_question(question: str) -> None:
+    """Raise BadQuestion for a question without a single letter or digit."""
+    if not any(sign.isalnum() for sign in question):
+        said = "is empty" if not question.strip() else "has no words"
+        raise BadQuestion(
+            f"The question {said}.",
+            remedy='Ask in words, for example: foveal ask "What is this?" -i picture.jpg',
+        )
+
+
+def picture_paths(given: Sequence[str]) -> list[Path]:
+    """Return the pictures' paths. Raises BadInput for what is no file here."""
+    paths = []
+    for name in given:
+        if name == "-":
+            raise BadInput("Reading a picture from standard input is not supported yet.", remedy=SAVE_IT)
+        if _ADDRESS.match(name):
+            raise BadInput(f"Fetching a picture from an address is not supported yet: {name}", remedy=SAVE_IT)
+        path = Path(name)
+        try:
+            missing = not path.exists()
+        except (OSError, ValueError):  # a name too long, a NUL
+            missing = True
+        if missing:
+            raise BadInput(f"There is no picture {name}.", remedy="Check the path after -i.")
+        if path.is_dir():
+            raise BadInput(
+                f"{name} is a folder, not a picture.", remedy="Give the path of one picture after -i."
+            )
+        paths.append(path)
+    return paths
+
+
+async def _ask(
+    settings: Settings, question: str, pictures: list[Path], view: View, saved: SavedRun | None
+) -> Answer:
+    with view:
+        async with seams.make_foveal(settings) as foveal:
+            return await follow(foveal, question, pictures, _both(view, saved))
+
+
+async def follow(foveal: Any, question: str, pictures: Sequence[Path], on_event: Any) -> Answer:
+    """Run *question* to its end, handing on each event; return the answer. Raises what the run raises."""
+    answer: Answer | None = None
+    async with aclosing(foveal.stream(question, images=list(pictures))) as events:
+        async for event in events:
+            on_event(event)
+            if event.type == "run.finished":
+                answer = event.data["answer"]
+    if answer is None:
+        raise ModelError("The run ended without an answer.", remedy="Run it again with --debug.")
+    if answer.status == "cancelled":
+        raise Cancelled("Interrupted.")
+    return answer
+
+
+def _both(view: View, saved: SavedRun | None) -> Any:
+    def on_event(event: Event) -> None:
+        view.show(event)
+        if saved is not None:
+            saved.add(event)
+
+    return on_event

@@ -1,0 +1,72 @@
+"""Options that several commands share, and how they become settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from foveal.errors import BadInput
+from foveal.settings import Settings, load_settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Index = Annotated[
+    Path | None, typer.Option("--index", metavar="DIR", help="Folder of the collection.", show_default=False)
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="SPEC",
+        help="Model of every role: embedded, llama:PATH, openai:NAME, scripted:FILE.",
+        show_default=False,
+    ),
+]
+PlannerModel = Annotated[
+    str | None, typer.Option("--planner-model", metavar="SPEC", help="Model that plans.", show_default=False)
+]
+AnswerModel = Annotated[
+    str | None, typer.Option("--answer-model", metavar="SPEC", help="Model that answers.", show_default=False)
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", metavar="P", help="fast, balanced or deep: how much to spend.", show_default=False
+    ),
+]
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy", metavar="S", help="adaptive, guided or direct (no searching).", show_default=False
+    ),
+]
+Web = Annotated[
+    str | None,
+    typer.Option("--web", metavar="W", help="Web search: only `off` in this version.", show_default=False),
+]
+MaxCalls = Annotated[
+    int | None,
+    typer.Option(
+        "--max-calls", metavar="N", help="Most model calls, and most tool calls.", show_default=False
+    ),
+]
+MaxUsd = Annotated[
+    float | None,
+    typer.Option("--max-usd", metavar="X", help="Most money, in US dollars.", show_default=False),
+]
+Deadline = Annotated[
+    float | None,
+    typer.Option("--deadline", metavar="S", help="Most wall time, in seconds.", show_default=False),
+]
+
+
+def settings_of(context: typer.Context, **flags: Any) -> Settings:
+    """Load settings, *flags* over the environment over the file that ``--config`` names. Raises BadConfig."""
+    web = flags.pop("web", None)
+    if web not in (None, "off"):
+        raise BadInput(
+            f"--web {web}: this version searches your own collections only.",
+            remedy="Leave --web out, or give --web off.",
+        )
+    return load_settings(flags, config=context.find_root().params.get("config"))

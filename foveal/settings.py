@@ -1,0 +1,235 @@
+"""Settings of a run: flags over ``FOVEAL_…`` variables over ``foveal.toml`` over defaults.
+
+:func:`load_settings` merges the layers and remembers where each value came from; :func:`origin` tells.
+Whatever is wrong raises :class:`~foveal.errors.BadConfig`, naming the file and line or the variable, and
+the key that was probably meant. Secrets are :class:`pydantic.SecretStr` and are masked wherever shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from foveal.errors import BadConfig
+from foveal.types import PROFILES, Budget
+
+PREFIX = "FOVEAL_"
+FILE_NAME = "foveal.toml"
+NOT_SETTINGS = frozenset({"CONFIG", "DEBUG"})
+"""Variables with our prefix that steer the command line itself."""
+
+MASK = "********"
+_KEY_LINE = re.compile(r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*=")
+_TABLE_LINE = re.compile(r"^\s*\[\[?\s*\"?([A-Za-z0-9_-]+)")
+_TOML_AT = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+def default_home() -> Path:
+    """Return where Foveal keeps what must stay: pictures it was given and saved runs."""
+    return _user_folder("XDG_DATA_HOME", ".local/share")
+
+
+def default_cache() -> Path:
+    """Return where what can be made again is kept, such as assembled weights: at home, if that was moved."""
+    if moved := os.environ.get(PREFIX + "HOME"):
+        return Path(moved).expanduser()
+    return _user_folder("XDG_CACHE_HOME", ".cache")
+
+
+def _user_folder(variable: str, below_home: str) -> Path:
+    given = os.environ.get(variable, "")
+    if given.startswith("/"):
+        return Path(given) / "foveal"
+    try:
+        return Path.home() / below_home / "foveal"
+    except RuntimeError:  # no HOME and no entry for this user: a service account, a bare container
+        return Path(tempfile.gettempdir()) / "foveal"
+
+
+class Settings(BaseSettings):
+    """Everything that may be chosen. Immutable; ``settings.model_copy(update=…)`` makes a variant."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True, protected_namespaces=()
+    )
+
+    index: Path | None = Field(None, description="folder of the collection to search")
+    model: str = Field(
+        "embedded", description="model of every role: embedded, llama:PATH, openai:NAME, scripted:FILE"
+    )
+    planner_model: str | None = Field(None, description="model that plans, when not `model`")
+    answer_model: str | None = Field(None, description="model that answers, when not `model`")
+    profile: Literal["fast", "balanced", "deep"] = Field("balanced", description="how much a run may spend")
+    strategy: Literal["adaptive", "guided", "direct"] = Field(
+        "adaptive", description="how a question is planned"
+    )
+    web: Literal["off"] = Field("off", description="web search; only `off` in this version")
+    max_calls: int | None = Field(None, ge=1, description="most model calls, and most tool calls, of a run")
+    max_usd: float | None = Field(None, ge=0, description="most money of a run, in US dollars")
+    deadline: float | None = Field(None, gt=0, description="most wall time of a run, in seconds")
+    home: Path = Field(default_factory=default_home, description="folder of the picture store and saved runs")
+    cache: Path = Field(default_factory=default_cache, description="folder of what can be made again")
+    threads: int | None = Field(None, ge=1, le=1024, description="processor threads; default: all there are")
+    ocr: bool = Field(True, description="read the text in pictures")
+    openai_base_url: str | None = Field(None, description="address of an OpenAI-compatible server")
+    openai_api_key: SecretStr | None = Field(None, description="its key")
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("model", "planner_model", "answer_model")
+    @classmethod
+    def _not_blank(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("a model must be named, for example `embedded`")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keep given values and the environment; the file comes in through :func:`load_settings`."""
+        return init_settings, env_settings
+
+    def budget(self) -> Budget:
+        """Return the profile's limits with ``max_calls``, ``max_usd`` and ``deadline`` in their places."""
+        limits = PROFILES[self.profile]
+        if self.max_calls is not None:
+            limits = replace(limits, model_calls=self.max_calls, tool_calls=self.max_calls)
+        if self.max_usd is not None:
+            limits = replace(limits, usd=self.max_usd)
+        return limits if self.deadline is None else replace(limits, seconds=self.deadline)
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None, *, config: Path | None = None, folder: Path | None = None
+) -> Settings:
+    """Merge the four layers; flags that are ``None`` were not given.
+
+    *config* names the TOML file (it must exist then); without it ``foveal.toml`` in *folder* (default: the
+    working directory) is read when there is one. Paths in the file are relative to the file.
+    Raises BadConfig.
+    """
+    file_values, lines, file = _read_file(config, folder)
+    _check_environment()
+    env_values = EnvSettingsSource(Settings)()
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    origins: dict[str, str] = {}
+    for key in file_values:
+        origins[key] = f"{file}:{lines.get(key, 1)}"
+    for key in env_values:
+        origins[key] = PREFIX + key.upper()
+    for key in given:
+        origins[key] = "--" + key.replace("_", "-")
+    try:
+        settings = Settings(**{**file_values, **env_values, **given})
+    except ValidationError as error:
+        raise _wrong_value(error, origins) from None
+    settings._origins.update(origins)
+    return settings
+
+
+def origin(settings: Settings) -> dict[str, tuple[Any, str]]:
+    """Return each key's value as plain JSON (secrets masked) and where it came from."""
+    shown: dict[str, tuple[Any, str]] = {}
+    for key in type(settings).model_fields:
+        value = getattr(settings, key)
+        if isinstance(value, SecretStr):
+            value = MASK
+        elif isinstance(value, Path):
+            value = str(value)
+        default = "given in code" if key in settings.model_fields_set else "default"
+        shown[key] = (value, settings._origins.get(key, default))
+    return shown
+
+
+def _read_file(config: Path | None, folder: Path | None) -> tuple[dict[str, Any], dict[str, int], str]:
+    path = config or (folder or Path()) / FILE_NAME
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        if config is None:
+            return {}, {}, ""
+        raise BadConfig(
+            f"There is no settings file {path}.",
+            remedy="Check --config, or leave it out to use the defaults.",
+        ) from None
+    except UnicodeDecodeError:
+        raise BadConfig(f"{path} is not UTF-8 text.", remedy="Save it as UTF-8.") from None
+    except OSError as error:
+        raise BadConfig(
+            f"The settings file {path} cannot be read: {error.strerror}.", remedy="Check its permissions."
+        ) from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason = str(error)
+        at = _TOML_AT.search(reason)
+        line = int(at[1]) if at else text.count("\n") + 1
+        reason = _TOML_AT.sub("", reason).replace("(at end of document)", "").strip()
+        raise BadConfig(f"{path}:{line}: not valid TOML: {reason}.", remedy="Correct that line.") from None
+    lines = _lines_of_keys(text)
+    for key, value in values.items():
+        if key not in Settings.model_fields:
+            raise BadConfig(f"{path}:{lines.get(key, 1)}: unknown key `{key}`.", remedy=_suggest(key))
+        if isinstance(value, str) and key in ("index", "home", "cache"):
+            values[key] = path.parent / Path(value).expanduser()
+    return values, lines, str(path)
+
+
+def _lines_of_keys(text: str) -> dict[str, int]:
+    """Return the first line of each top-level key or table of a TOML text."""
+    found: dict[str, int] = {}
+    inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if table := _TABLE_LINE.match(line):
+            inside = True
+            found.setdefault(table[1], number)
+        elif not inside and (key := _KEY_LINE.match(line)):
+            found.setdefault(key[1] or key[2] or key[3], number)
+    return found
+
+
+def _check_environment() -> None:
+    for variable in os.environ:
+        key = variable.removeprefix(PREFIX)
+        if key == variable or key in NOT_SETTINGS or key.lower() in Settings.model_fields:
+            continue
+        raise BadConfig(
+            f"The environment variable {variable} is no setting of Foveal.",
+            remedy=_suggest(key.lower(), written=lambda name: PREFIX + name.upper()),
+        )
+
+
+def _suggest(key: str, written: Any = "`{}`".format) -> str:
+    near = difflib.get_close_matches(key.replace("-", "_").lower(), Settings.model_fields, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean {written(near[0])}?"
+    return "`foveal config show` lists all keys."
+
+
+def _wrong_value(error: ValidationError, origins: Mapping[str, str]) -> BadConfig:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    key = str(first["loc"][0]) if first["loc"] else "settings"
+    if first["type"] == "extra_forbidden":
+        return BadConfig(f"Unknown setting `{key}`.", remedy=_suggest(key))
+    where = origins.get(key, key)
+    # the given value is left out: it may be a secret
+    reason = first["msg"].removeprefix("Value error, ")
+    field = Settings.model_fields.get(key)
+    remedy = f"`{key}` is: {field.description}." if field is not None else ""
+    return BadConfig(f"{where}: wrong value for `{key}`: {reason}.", remedy=remedy)

@@ -1,0 +1,315 @@
+"""One sub-question: execute → read → solve. Branches run side by side and never raise."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from foveal.agents import perceiver, reader
+from foveal.agents.values import fold
+from foveal.graphs.state import BranchState, Finding, Research
+from foveal.prompts.loader import render
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from foveal.errors import BudgetExceeded, Cancelled, FovealError
+from foveal.types import Document, Evidence, ImageHit, Label, Scope, SubQuestion, TextHit
+
+PASSAGES = 8
+"""Passages that are put in order for the solver; it judges the first few."""
+IDENTIFIED = 0.3
+"""Least score of a hypothesis that is taken for what the picture shows."""
+_CONFIRMED = 3
+
+
+def build_branch() -> Any:
+    """Return the compiled sub-graph that is sent one ready sub-question."""
+    graph = StateGraph(BranchState, context_schema=Research)
+    graph.add_node("execute", execute)
+    graph.add_node("read", read)
+    graph.add_node("solve", solve)
+    graph.add_edge(START, "execute")
+    graph.add_conditional_edges(
+        "execute", lambda state: END if state.get("findings") else "read", ["read", END]
+    )
+    graph.add_edge("read", "solve")
+    graph.add_edge("solve", END)
+    return graph.compile()
+
+
+async def execute(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
+    """Call the step's tool; what goes wrong becomes a failed finding, not an exception."""
+    work, step = runtime.context, state["step"]
+    work.emit("subquestion.started", {"step": step})
+    started = time.monotonic()
+    status, found, error = "ok", [], None
+    try:
+        if step.tool != "none":
+            work.meter.begin_tool_call(step.tool)
+            work.emit("tool.called", {"tool": step.tool, "step": step.id, "query": step.query or step.text})
+            found = await _TOOLS[step.tool](state, work)
+            status = "ok" if found else "empty"
+    except BudgetExceeded as problem:
+        return _failed(work, step, "skipped", problem.message)
+    except Cancelled:
+        raise
+    except FovealError as problem:
+        status, error = "error", str(problem)
+    if step.tool != "none":
+        work.emit(
+            "tool.returned",
+            {
+                "tool": step.tool,
+                "step": step.id,
+                "status": status,
+                "n": len(found),
+                "elapsed": round(time.monotonic() - started, 3),
+                "error": error,
+            },
+        )
+    if error:
+        return _failed(work, step, "failed", error)
+    return {"found": found}
+
+
+async def _collection(state: BranchState, work: Research) -> list[Any]:
+    """Text search, widened by the documents that are titled like what the question names."""
+    assert work.collection is not None
+    step = state["step"]
+    query = step.query or step.text
+    if state.get("scope"):
+        return list(await work.collection.search_text(query, k=12, scope=state["scope"]))
+    titled: list[str] = list(state.get("about", ()))
+    for name in state.get("names", ()):
+        titled += [d.id for d in await work.collection.find_title(name, k=12)]
+    hits: list[TextHit] = []
+    if titled:
+        hits += await work.collection.search_text(
+            query, k=8, scope=Scope(doc_ids=tuple(dict.fromkeys(titled)))
+        )
+    hits += await work.collection.search_text(query, k=30 if state.get("listing") else 12)
+    return list({(h.doc_id, h.part, h.start): h for h in reversed(hits)}.values())[::-1]
+
+
+async def _image_search(state: BranchState, work: Research) -> list[Any]:
+    assert work.collection is not None and state.get("image")
+    return list(await work.collection.search_image(state["image"], k=15))  # type: ignore[arg-type]
+
+
+async def _picture_search(state: BranchState, work: Research) -> list[Any]:
+    assert work.collection is not None
+    return list(await work.collection.search_pictures(state["step"].query or state["step"].text, k=10))
+
+
+_TOOLS = {"collection": _collection, "image_search": _image_search, "picture_search": _picture_search}
+
+
+async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
+    """Put what was found in order and enter it in the ledger."""
+    work, step = runtime.context, state["step"]
+    found = state.get("found", [])
+    now = work.now()
+    ledger: dict[str, Evidence] = {}
+    if step.tool in ("image_search", "picture_search"):
+        for n, hit in enumerate(found, 1):
+            ledger[f"{step.id}e{n}"] = Evidence(
+                id=f"{step.id}e{n}", kind="image", doc_id=hit.doc_id, title=hit.title, quote=hit.text[:300], end=len(hit.text[:300]),
+                url=hit.url, image=hit.image, page=hit.page, score=round(hit.score, 4), margin=round(hit.margin, 4), tool=step.tool,
+                sub_question=step.id, retrieved_at=now,
+            )  # fmt: skip
+    elif step.tool == "collection":
+        for n, hit in enumerate(order(found, state), 1):
+            kind = "page" if hit.page is not None else "text"
+            ledger[f"{step.id}e{n}"] = Evidence(
+                id=f"{step.id}e{n}", kind=kind, doc_id=hit.doc_id, title=hit.title, quote=hit.text, part=hit.part, start=hit.start,  # type: ignore[arg-type]
+                end=hit.end, url=hit.url, image=hit.image, page=hit.page, score=round(hit.score, 4), tool=step.tool,
+                sub_question=step.id, retrieved_at=now,
+            )  # fmt: skip
+    elif state.get("perception") and state["perception"]:
+        seen = state["perception"]
+        ledger[f"{step.id}e1"] = Evidence(
+            id=f"{step.id}e1", kind="image", doc_id=f"picture:{seen.image[:12]}", title="the picture itself", quote=seen.ocr, part="ocr",
+            end=len(seen.ocr), image=seen.image, score=1.0, tool="none", sub_question=step.id, retrieved_at=now,
+        )  # fmt: skip
+    for item in ledger.values():
+        work.emit(
+            "evidence.added",
+            {"id": item.id, "title": item.title, "doc_id": item.doc_id, "step": step.id, "score": item.score},
+        )
+    return {"evidence": ledger}
+
+
+def order(hits: Sequence[TextHit], state: BranchState) -> list[TextHit]:
+    """Return the passages worth reading, best first: about the thing named, alike in meaning, found by words."""
+    names, about = state.get("names", ()), set(state.get("about", ()))
+    folded = [fold(n) for n in names if fold(n)]
+
+    def rating(hit: TextHit) -> float:
+        title, text = fold(hit.title), fold(hit.text)
+        score = hit.cosine if hit.cosine is not None else 0.3
+        if any(n == title for n in folded) or hit.doc_id in about:
+            score += 0.2
+        elif any(n in title for n in folded):
+            score += 0.15
+        elif any(n in text for n in folded):
+            score += 0.1
+        return score + (0.05 if hit.lexical_rank is not None and hit.lexical_rank <= 5 else 0.0)
+
+    ranked = sorted(hits, key=lambda h: (-rating(h), h.doc_id, h.start))
+    return ranked[: 30 if state.get("listing") else PASSAGES]
+
+
+async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
+    """Answer the sub-question from its evidence alone."""
+    work, step = runtime.context, state["step"]
+    try:
+        if step.tool == "image_search":
+            solved = await _identify(state, work)
+        elif step.tool == "picture_search":
+            solved = _best_picture(state)
+        elif step.tool == "none":
+            solved = await _look(state, work)
+        else:
+            solved = await _look_up(state, work)
+    except BudgetExceeded as problem:
+        return _failed(work, step, "skipped", problem.message)
+    except Cancelled:
+        raise
+    except FovealError as problem:
+        return _failed(work, step, "failed", str(problem))
+    retrieved = tuple(dict.fromkeys(h.doc_id for h in state.get("found", []))) if step.tool != "collection" else tuple(
+        dict.fromkeys(e.doc_id for e in state.get("evidence", {}).values())
+    )  # fmt: skip
+    if solved.evidence_ids:
+        first = [state["evidence"][i].doc_id for i in solved.evidence_ids if i in state["evidence"]]
+        retrieved = tuple(dict.fromkeys([*first, *retrieved]))
+    work.emit("subquestion.finished", {"step": solved})
+    return {"findings": {step.id: Finding(solved, retrieved)}}
+
+
+async def _identify(state: BranchState, work: Research) -> SubQuestion:
+    assert work.collection is not None
+    step, seen = state["step"], state.get("perception")
+    hits: list[ImageHit] = state.get("found", [])
+    labels: tuple[Label, ...] = seen.labels if seen else ()
+    titled: dict[str, str] = {}
+    for label in labels:
+        for name in label.name.split(","):
+            documents = await work.collection.find_title(name.strip(), k=1)
+            if documents and fold(documents[0].title) == fold(name):
+                titled.setdefault(fold(name), documents[0].id)
+    counted = Counter(h.title for h in hits)
+    generic = frozenset([t for t in counted if await _is_generic(t, work)])
+    weighed = perceiver.weigh(step.noun, hits, labels, titled=titled, generic=generic)
+    work.emit(
+        "perceived",
+        {
+            "image": step.image,
+            "candidates": [{"title": h.name, "score": round(h.score, 3), "why": h.why} for h in weighed[:5]],
+            "labels": [{"name": label.name, "probability": round(label.probability, 3)} for label in labels],
+            "ocr": seen.ocr[:300] if seen else "",
+        },
+    )
+    if not weighed or weighed[0].score < IDENTIFIED:
+        return step.having(status="insufficient", reason="nothing in the collection looks like it")
+    best = weighed[0]
+    ids = tuple(e.id for e in state["evidence"].values() if best.image and e.doc_id == best.doc_id)[:1]
+    margin = best.score - (weighed[1].score if len(weighed) > 1 else 0.0)
+    reason = best.why + (
+        f"; close to {weighed[1].name}" if len(weighed) > 1 and margin < perceiver.CLOSE else ""
+    )
+    return step.having(
+        status="answered",
+        answer=best.name,
+        values=(best.name,),
+        confidence=round(min(1.0, best.score), 3),
+        evidence_ids=ids,
+        reason=reason,
+    )
+
+
+async def _is_generic(title: str, work: Research) -> bool:
+    assert work.collection is not None
+    same: list[Document] = await work.collection.find_title(title, k=_CONFIRMED)
+    return len(same) >= _CONFIRMED and all(fold(d.title) == fold(title) for d in same)
+
+
+def _best_picture(state: BranchState) -> SubQuestion:
+    step, found = state["step"], state.get("found", [])
+    if not found:
+        return step.having(status="insufficient", reason="no picture matches the description")
+    best: ImageHit = found[0]
+    return step.having(
+        status="answered", answer=best.doc_id, values=(best.doc_id,), confidence=round(min(1.0, best.score), 3),
+        evidence_ids=(f"{step.id}e1",), reason=best.text[:120],
+    )  # fmt: skip
+
+
+async def _look(state: BranchState, work: Research) -> SubQuestion:
+    """Read the answer off the text in the picture."""
+    step, seen = state["step"], state.get("perception")
+    assert seen is not None
+    call = await work.solver.generate(
+        render("look", question=step.text, picture_text=seen.ocr[:3000]),
+        max_tokens=48,
+        stop=("\n",),
+        task="look",
+    )
+    answer = call.text.strip().rstrip(".")
+    if not answer or "answerable" in answer.lower():
+        return step.having(status="insufficient", reason="the picture's text does not tell")
+    return step.having(
+        status="answered", answer=answer, values=(answer,), confidence=0.6, evidence_ids=(f"{step.id}e1",)
+    )
+
+
+async def _look_up(state: BranchState, work: Research) -> SubQuestion:
+    step = state["step"]
+    evidence = list(state.get("evidence", {}).values())
+    if not evidence:
+        return step.having(status="insufficient", reason="EMPTY: nothing was found")
+    evidence.sort(key=lambda e: int(e.id.rpartition("e")[2]))
+    names = state.get("names", ())
+    if state.get("listing") and (members := _members(step.noun, names, evidence)):
+        return step.having(
+            status="answered", answer=", ".join(e.title for e in members), values=tuple(e.title for e in members), confidence=0.8,
+            evidence_ids=tuple(e.id for e in members), reason="documents of that kind that name it",
+        )  # fmt: skip
+    about = set(state.get("about", ()))
+    passages = [
+        reader.Passage(e.id, e.doc_id, e.title, e.quote, e.part, e.start, trusted=e.doc_id in about)
+        for e in evidence
+    ]
+    solved = await reader.solve(work.solver, step.text, passages, names=names)
+    if solved.reading is None:
+        return step.having(
+            status="insufficient",
+            confidence=round(solved.best, 3),
+            reason="IRRELEVANT: no passage answers it",
+        )
+    reading = solved.reading
+    return step.having(
+        status="answered", answer=reading.answer, values=reading.values, confidence=round(reading.confidence, 3),
+        evidence_ids=(reading.passage.evidence_id,), reason=f"{reading.how}: {reading.quote[:160]}",
+    )  # fmt: skip
+
+
+def _members(noun: str, names: Sequence[str], evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Return one entry for each document that *is* a member: titled like the noun and naming the thing asked about."""
+    words = {re.sub(r"s$", "", w) for w in fold(noun).split()}
+    folded = [fold(n) for n in names if fold(n)]
+    members: dict[str, Evidence] = {}
+    for item in evidence:
+        title = {re.sub(r"s$", "", w) for w in fold(item.title).split()}
+        if words and words <= title and any(n in fold(item.quote) for n in folded):
+            members.setdefault(item.doc_id, item)
+    return list(members.values())
+
+
+def _failed(work: Research, step: SubQuestion, status: str, reason: str) -> dict[str, Any]:
+    ended = step.having(status=status, reason=reason)
+    work.emit("subquestion.finished", {"step": ended})
+    return {"findings": {step.id: Finding(ended, warnings=(f"{step.id}: {reason}",))}}

@@ -1,0 +1,161 @@
+"""How a plan moves on: which steps are ready, what lists unfold into, what code computes, what is lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from foveal.agents import values
+from foveal.graphs.state import Finding
+
+from foveal.types import Plan, PlanChange, SubQuestion
+
+MAX_MEMBERS = 10
+"""Members of a list that are looked up one by one."""
+_DONE = ("answered", "insufficient", "failed", "skipped")
+
+
+def ready(plan: Plan) -> list[SubQuestion]:
+    """Return the pending steps whose parents are all answered, in plan order; templates and sums are not sent."""
+    done = {s.id for s in plan.steps if s.status == "answered"}
+    return [
+        s
+        for s in plan.steps
+        if s.status == "pending" and not s.each and s.purpose != "compute" and set(s.depends_on) <= done
+    ]
+
+
+def name_of(step: SubQuestion) -> str:
+    """Return a step's answer as a name to ask about: without brackets, quotes and further members."""
+    value = step.values[0] if len(step.values) == 1 else (step.answer or "")
+    plain = re.sub(r"\s*\([^)]*\)", "", value).strip(" \"“”'.,;")
+    return plain or (step.answer or "")
+
+
+def fill(text: str, steps: Mapping[str, SubQuestion]) -> str:
+    """Put the parents' answers in place of ``#sN``."""
+    return re.sub(
+        r"#(s[\d.]+\d|s\d+)",
+        lambda m: name_of(steps[m[1]]) if m[1] in steps and steps[m[1]].answer else m[0],
+        text,
+    )
+
+
+def advance(plan: Plan, findings: Mapping[str, Finding]) -> tuple[Plan, list[PlanChange]]:
+    """Return the plan after *findings*, with the changes made to it.
+
+    Answered steps are immutable. A step whose list is known becomes one step a member (code NEW_HOP);
+    steps that depend on one without an answer are skipped.
+    """
+    steps = [
+        findings[s.id].step.having(depends_on=s.depends_on)
+        if s.id in findings and s.status in ("pending", "running")
+        else s
+        for s in plan.steps
+    ]
+    changes: list[PlanChange] = []
+    version = plan.version
+    moved = True
+    while moved:
+        moved = False
+        by_id = {s.id: s for s in steps}
+        for position, step in enumerate(steps):
+            if step.status != "pending":
+                continue
+            parents = [by_id[d] for d in step.depends_on if d in by_id]
+            if step.each and by_id[step.each].status == "answered":
+                members = by_id[step.each].values[:MAX_MEMBERS]
+                unfolded = [
+                    step.having(
+                        id=f"{step.id}.{n}",
+                        text=step.text.replace("#each", member),
+                        each="",
+                        noun=member,
+                        depends_on=(step.each,),
+                    )
+                    for n, member in enumerate(members, 1)
+                ]
+                ids = tuple(u.id for u in unfolded)
+                steps = [
+                    *steps[:position], *unfolded,
+                    *(s.having(depends_on=tuple(x for d in s.depends_on for x in (ids if d == step.id else (d,)))) for s in steps[position + 1 :]),
+                ]  # fmt: skip
+                version += 1
+                changes.append(
+                    PlanChange(
+                        version,
+                        "NEW_HOP",
+                        f"one look-up for each of {len(members)} members of #{step.each}",
+                        step.id,
+                    )
+                )
+                moved = True
+                break
+            lost = next((p for p in parents if p.status in _DONE and p.status != "answered"), None)
+            if step.purpose == "compute" and all(p.status in _DONE for p in parents):
+                steps[position] = _computed(step, parents)
+                moved = True
+                break
+            if lost and step.purpose != "compute":
+                steps[position] = step.having(status="skipped", reason=f"#{lost.id} has no answer")
+                moved = True
+                break
+    return replace(plan, steps=tuple(steps), version=version), changes
+
+
+def _computed(step: SubQuestion, parents: list[SubQuestion]) -> SubQuestion:
+    if step.op in ("argmax", "argmin"):
+        listed = [p for p in parents if "." in p.id]
+        if listed:
+            members, asked = [p.noun for p in listed], listed
+        else:
+            half = len(parents) // 2
+            members, asked = [name_of(p) for p in parents[:half]], parents[half:]
+        chosen = values.select(members, [p.answer or "" for p in asked], step.op)
+        if chosen is None:
+            return step.having(
+                status="insufficient", reason="not every member has a value that can be compared"
+            )
+        told = "; ".join(f"{m}: {p.answer}" for m, p in zip(members, asked, strict=True))
+        return step.having(
+            status="answered",
+            answer=chosen,
+            values=(chosen,),
+            confidence=min(p.confidence for p in asked),
+            reason=f"{step.op} of {told}",
+        )
+    given = [p.answer or "" for p in parents]
+    result = values.judge(step.op, [v for p in parents for v in p.values] if step.op == "count" else given)
+    if result is None:
+        return step.having(status="insufficient", reason="the values cannot be compared")
+    return step.having(
+        status="answered",
+        answer=result,
+        values=(result,),
+        confidence=min(p.confidence for p in parents),
+        reason=f"{step.op} of {' and '.join(given)}",
+    )
+
+
+def support(plan: Plan) -> tuple[str, ...]:
+    """Return the evidence the final step rests on: its own, then its parents', nearest first."""
+    by_id = {s.id: s for s in plan.steps}
+    found: list[str] = []
+    queue = [plan.steps[-1].id] if plan.steps else []
+    seen: set[str] = set()
+    while queue:
+        step = by_id.get(queue.pop(0))
+        if step is None or step.id in seen:
+            continue
+        seen.add(step.id)
+        found += step.evidence_ids
+        queue += step.depends_on
+    return tuple(dict.fromkeys(found))
+
+
+def merged_ranking(findings: Mapping[str, Finding], plan: Plan) -> tuple[str, ...]:
+    """Return document ids of all searches: what answered first, then the rest round by round."""
+    ordered = [findings[s.id].retrieved for s in reversed(plan.steps) if s.id in findings]
+    longest = max((len(r) for r in ordered), default=0)
+    return tuple(dict.fromkeys(r[i] for i in range(longest) for r in ordered if i < len(r)))

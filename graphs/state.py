@@ -1,0 +1,94 @@
+"""The state of a run, how parallel branches merge into it, and what nodes are given besides it.
+
+Everything here can be serialised; pictures are digests. Tools, models and the meter travel in
+:class:`Research`, LangGraph's run-time context, which is not checkpointed.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypedDict
+
+from foveal.graphs.budget import Meter
+
+from foveal.protocols import BlobStore, ChatModel, Collection, Labeller, OcrReader
+from foveal.types import Answer, Evidence, ImageRef, Label, Plan, PlanChange, Scope, SubQuestion
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Perception:
+    """What the eye saw in one picture, before any search."""
+
+    image: str
+    labels: tuple[Label, ...] = ()
+    ocr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of one sub-question in one branch."""
+
+    step: SubQuestion
+    retrieved: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def merge(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
+    """Union by key, sorted, so that the order in which branches end does not matter."""
+    return dict(sorted({**left, **right}.items()))
+
+
+class ResearchState(TypedDict, total=False):
+    """See DESIGN: the state of the research graph."""
+
+    schema_version: int
+    run_id: str
+    question: str
+    images: tuple[ImageRef, ...]
+    perceptions: dict[str, Perception]
+    scope: Scope | None
+    plan: Plan
+    plan_log: Annotated[list[PlanChange], operator.add]
+    evidence: Annotated[dict[str, Evidence], merge]
+    findings: Annotated[dict[str, Finding], merge]
+    warnings: Annotated[list[str], operator.add]
+    rounds: int
+    stop_reason: str
+    answer: Answer
+
+
+class BranchState(TypedDict, total=False):
+    """One sub-question on its way through execute, read and solve."""
+
+    step: SubQuestion
+    question: str
+    names: tuple[str, ...]
+    about: tuple[str, ...]
+    scope: Scope | None
+    listing: bool
+    perception: Perception | None
+    image: ImageRef | None
+    found: list[Any]
+    evidence: Annotated[dict[str, Evidence], merge]
+    findings: Annotated[dict[str, Finding], merge]
+
+
+@dataclass(slots=True)
+class Research:
+    """What nodes work with: built once a run by :mod:`foveal.runtime`."""
+
+    meter: Meter
+    planner: ChatModel
+    solver: ChatModel
+    collection: Collection | None
+    blobs: BlobStore
+    eye: Labeller
+    ocr: OcrReader | None
+    emit: Callable[[str, Mapping[str, Any]], None]
+    now: Callable[[], str]
+    strategy: str = "adaptive"
+    config: Mapping[str, Any] = field(default_factory=dict)

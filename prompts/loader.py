@@ -1,0 +1,61 @@
+"""Prompts are Markdown files with front matter; this renders one to chat messages.
+
+A file holds ``## system``, ``## user`` and ``## assistant`` sections in the order they are said. Values go
+in through Jinja2 with undefined names refused, after control, bidirectional and invisible characters were
+taken out, so that what was retrieved cannot hide instructions or break out of its fence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import yaml
+
+from foveal.types import Message
+
+_SECTION = re.compile(r"^## (system|user|assistant)[ \t]*\n", re.M)
+_FENCE = re.compile(r"</?(?:passage|picture_text)\b[^>]*>", re.I)
+
+
+@lru_cache(maxsize=64)
+def _load(name: str) -> tuple[dict[str, Any], tuple[tuple[str, jinja2.Template], ...], str]:
+    source = (files("foveal.prompts") / f"{name}.md").read_text(encoding="utf-8")
+    _, front, body = source.split("---\n", 2)
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)
+    pieces = _SECTION.split(body)[1:]
+    sections = tuple(
+        (role, environment.from_string(text.strip("\n")))
+        for role, text in zip(pieces[::2], pieces[1::2], strict=True)
+    )
+    return yaml.safe_load(front), sections, hashlib.sha256(source.encode()).hexdigest()
+
+
+def clean(text: str) -> str:
+    """Return *text* as data: no control, format (bidirectional, zero-width, tag) characters, no fence marks."""
+    kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs"))
+    return _FENCE.sub("", "".join(kept))
+
+
+def render(name: str, **inputs: str) -> list[Message]:
+    """Return the messages of prompt *name*; a missing or unknown input is an error."""
+    meta, sections, _ = _load(name)
+    if set(inputs) != set(meta["inputs"]):
+        raise ValueError(f"prompt {name} takes {sorted(meta['inputs'])}, got {sorted(inputs)}")
+    values = {key: clean(value) for key, value in inputs.items()}
+    return [Message(role, template.render(values)) for role, template in sections]  # type: ignore[arg-type]
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all prompts."""
+    return tuple(sorted(p.name[:-3] for p in files("foveal.prompts").iterdir() if p.name.endswith(".md")))
+
+
+def prompts_hash() -> str:
+    """Return one hash over all prompts, for a run's configuration."""
+    return hashlib.sha256("".join(_load(name)[2] for name in names()).encode()).hexdigest()[:16]

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from foveal.agents.reader import Passage, solve
+from foveal.tools.models.scripted import ScriptedModel
+
+
+def passage(title: str, text: str, n: int = 1, trusted: bool = False) -> Passage:
+    return Passage(f"e{n}", f"d{n}", title, text, "text", 0, trusted)
+
+
+async def test_a_key_is_read_without_the_model() -> None:
+    solved = await solve(ScriptedModel([]), "What is the capital of Ida?", [passage("Ida", "Capital: Arx. Area: 3 km.")], names=("Ida",))
+    assert solved.reading is not None
+    assert (solved.reading.answer, solved.reading.how, solved.calls) == ("Arx", "record", ())
+    assert solved.reading.quote == "Capital: Arx"
+
+
+async def test_the_longest_of_a_list_is_chosen_in_code() -> None:
+    text = "Land boundaries:\n  border countries: Bel 1,200 km; Cor 13,000 km; Dun 45 km"
+    solved = await solve(ScriptedModel([]), "Which country shares the longest land border with Ida?", [passage("Ida", text)], names=("Ida",))
+    assert solved.reading is not None
+    assert (solved.reading.answer, solved.reading.how) == ("Cor", "extreme")
+
+
+async def test_the_most_probable_passage_is_read_and_its_sentence_quoted() -> None:
+    model = ScriptedModel([{"probability": 0.2}, {"probability": 0.95}, {"reply": " Bo Ek"}])
+    passages = [passage("A", "Something else.", 1), passage("B", "First. It was built by Bo Ek in 1901. Last.", 2)]
+    solved = await solve(model, "Who built the tower?", passages)
+    assert solved.reading is not None
+    assert (solved.reading.answer, solved.reading.passage.evidence_id, solved.reading.quote) == ("Bo Ek", "e2", "It was built by Bo Ek in 1901.")
+
+
+async def test_words_that_do_not_stand_in_the_passage_are_refused() -> None:
+    model = ScriptedModel([{"probability": 0.95}, {"reply": " Eve Olm"}])
+    solved = await solve(model, "Who built the tower?", [passage("B", "It was built by Bo Ek in 1901.")])
+    assert solved.reading is None
+
+
+async def test_nothing_probable_is_an_abstention() -> None:
+    solved = await solve(ScriptedModel([{"probability": 0.1}]), "Who built the tower?", [passage("B", "It stands.")])
+    assert solved.reading is None and solved.best == 0.1
+
+
+async def test_a_passage_about_another_thing_counts_half() -> None:
+    model = ScriptedModel([{"probability": 0.8}])
+    solved = await solve(model, "Who built Ida Tower?", [passage("Bel Tower", "Built by Bo Ek.")], names=("Ida Tower",))
+    assert solved.reading is None and solved.best == 0.4

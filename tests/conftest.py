@@ -1,0 +1,60 @@
+"""No test reaches the network: a connection to anything but this machine fails the test."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+class NetworkBlocked(AssertionError):
+    """Not an OSError, so that no code under test takes it for a server that is down."""
+
+
+def _is_loopback(host: Any) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if host in (None, "", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(str(host).split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _check(address: Any) -> None:
+    # a path is a Unix socket, which cannot leave the machine
+    if isinstance(address, tuple) and not _is_loopback(address[0]):
+        raise NetworkBlocked(f"a test tried to reach {address[0]}")
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Block sockets and name look-ups except on loopback."""
+    connect, connect_ex, sendto = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto
+    look_up = socket.getaddrinfo
+
+    def checked_connect(self: socket.socket, address: Any) -> None:
+        _check(address)
+        connect(self, address)
+
+    def checked_connect_ex(self: socket.socket, address: Any) -> int:
+        _check(address)
+        return connect_ex(self, address)
+
+    def checked_sendto(self: socket.socket, data: Any, *rest: Any) -> int:
+        _check(rest[-1])
+        return sendto(self, data, *rest)
+
+    def checked_look_up(host: Any, *rest: Any, **named: Any) -> Any:
+        _check((host,))
+        return look_up(host, *rest, **named)
+
+    monkeypatch.setattr(socket.socket, "connect", checked_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", checked_connect_ex)
+    monkeypatch.setattr(socket.socket, "sendto", checked_sendto)
+    monkeypatch.setattr(socket, "getaddrinfo", checked_look_up)
+    yield

@@ -1,0 +1,155 @@
+"""Dependencies point one way, and heavy libraries are imported where they are used."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MAPPED = ("agents", "tools", "graphs", "prompts")
+HEAVY = {
+    "torch", "transformers", "chromadb", "langgraph", "onnxruntime", "rapidocr", "xllamacpp", "trafilatura",
+    "pypdfium2", "ddgs", "cv2",
+}  # fmt: skip
+NETWORK = {
+    "requests",
+    "httpx",
+    "httpx2",
+    "aiohttp",
+    "urllib3",
+    "socket",
+    "urllib.request",
+    "http.client",
+    "ddgs",
+}
+NOT_THE_NETWORK = {
+    "foveal.tools.models.engine": {
+        "socket",
+        "http.client",
+    },  # llama.cpp in this process, by socket file or loopback
+    "foveal.tools.index.lock": {"socket"},  # this machine's name
+}
+
+BASE = {"types", "errors", "settings", "protocols"}
+ALLOWED = {
+    "types": set(),
+    "errors": set(),
+    "protocols": {"types", "errors"},
+    "settings": {"types", "errors"},
+    "prompts": BASE | {"prompts"},
+    "agents": BASE | {"prompts", "agents"},
+    "tools": BASE | {"tools"},
+    "graphs": BASE | {"prompts", "agents", "tools", "graphs"},
+    "runtime": BASE | {"prompts", "agents", "tools", "graphs", "runtime"},
+    "api": BASE | {"prompts", "agents", "tools", "graphs", "runtime", "api"},
+    "evaluation": BASE | {"prompts", "agents", "tools", "graphs", "runtime", "api", "evaluation"},
+}
+"""What each layer may import; layers that are not named (cli, doctor, the package itself) are on top."""
+
+
+def _modules() -> list[tuple[str, Path]]:
+    """Every source file with its dotted name below ``foveal``."""
+    found = []
+    for folder in ("foveal", *MAPPED):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = list(path.relative_to(ROOT).with_suffix("").parts)
+            parts = parts[1:] if folder == "foveal" else parts
+            if parts and parts[-1] == "__init__":
+                parts = parts[:-1]
+            found.append((".".join(["foveal", *parts]), path))
+    return found
+
+
+MODULES = _modules()
+IDS = [name for name, _ in MODULES]
+
+
+def _imports(name: str, path: Path, *, top_level: bool) -> Iterator[str]:
+    """Yield what a module imports: anywhere, or only when it is itself imported."""
+    tree = ast.parse(path.read_text("utf-8"))
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in _run_at_import(tree) if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, *filter(None, [node.module])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _run_at_import(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from _run_at_import(child)
+
+
+def _within(name: str, packages: set[str]) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def _layer(name: str) -> str:
+    return name.split(".")[1] if "." in name else ""
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(MODULES) > 30
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES, ids=IDS)
+def test_dependencies_point_one_way(name: str, path: Path) -> None:
+    allowed = ALLOWED.get(_layer(name))
+    if allowed is None:
+        return
+    for imported in _imports(name, path, top_level=False):
+        if imported.startswith("foveal."):
+            assert _layer(imported) in allowed, f"{name} must not import {imported}"
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES, ids=IDS)
+def test_mapped_folders_are_imported_through_foveal(name: str, path: Path) -> None:
+    for imported in _imports(name, path, top_level=False):
+        assert imported.split(".")[0] not in MAPPED, f"{name} imports {imported}; write foveal.{imported}"
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES, ids=IDS)
+def test_only_the_fetcher_speaks_to_the_network(name: str, path: Path) -> None:
+    if name.startswith("foveal.tools.fetch"):
+        return
+    for imported in _imports(name, path, top_level=False):
+        assert not _within(imported, NETWORK - NOT_THE_NETWORK.get(name, set())), f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES, ids=IDS)
+def test_heavy_libraries_are_imported_where_they_are_used(name: str, path: Path) -> None:
+    for imported in _imports(name, path, top_level=True):
+        if imported.split(".")[0] == "langgraph" and name.startswith("foveal.graphs"):
+            continue
+        assert imported.split(".")[0] not in HEAVY, f"{name} imports {imported} at its top"
+
+
+@pytest.mark.parametrize("name", [name for name in IDS if name.startswith("foveal.cli")])
+def test_commands_import_no_layer_at_their_top(name: str) -> None:
+    path = dict(MODULES)[name]
+    for imported in _imports(name, path, top_level=True):
+        assert not _within(imported, {f"foveal.{folder}" for folder in MAPPED}), f"{name} imports {imported}"
+
+
+def test_a_wrong_import_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(
+        "def f():\n    from foveal.tools.index import x\n    import tools.y\nfrom . import z\nimport torch\n"
+    )
+    found = set(_imports("foveal.agents.bad", path, top_level=False))
+    assert {"foveal.tools.index.x", "tools.y", "foveal.agents.z", "torch"} <= found
+    assert "torch" in set(_imports("foveal.agents.bad", path, top_level=True))
+    assert "tools.y" not in set(_imports("foveal.agents.bad", path, top_level=True))

@@ -1,0 +1,194 @@
+"""Finding documents by their picture: by how it looks, and by words about it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from foveal.tools.index.fuse import fts_query
+from foveal.tools.index.projection import Projection
+from foveal.tools.index.rows import Rows, stacked
+from foveal.tools.index.store import COLLECTION_OF_ROLE, ROLES
+
+from foveal.protocols import TextEmbedder
+from foveal.types import ImageHit
+
+EXACT_LIMIT = 100_000
+"""Up to so many pictures all are compared; beyond, Chroma proposes candidates."""
+CANDIDATES = 200
+SHRINK = 8.0
+"""Pictures that a small collection's mean is pulled towards zero by: one picture's mean is the picture
+itself."""
+
+TEXT_WEIGHT, LABEL_WEIGHT, LEXICAL_WEIGHT = 1.0, 0.6, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """Features of a role, centred and unit length [n, dim], and the document of each row."""
+
+    docs: list[str]
+    matrix: np.ndarray
+    centre: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Vectors of words about pictures: of chunks [c, dim] with each one's document, of labels [n, dim]."""
+
+    docs: list[str]
+    owner: np.ndarray
+    chunk_ids: np.ndarray
+    chunks: np.ndarray
+    labels: np.ndarray
+
+
+class PictureSearch:
+    """Searches pictures. Blocking; safe to call from several threads. Matrices are reloaded after a
+    commit."""
+
+    def __init__(self, rows: Rows, projection: Projection, embedder: TextEmbedder) -> None:
+        self._rows = rows
+        self._projection = projection
+        self._embedder = embedder
+        self._lock = threading.Lock()
+        self._revision = -1
+        self._looks: dict[str, _Looks] = {}
+        self._words: _Words | None = None
+
+    def by_looks(self, vector: np.ndarray, k: int, roles: Sequence[str] = ("picture",)) -> list[ImageHit]:
+        """Documents whose picture has features like *vector*: cosine after the mean of the role is taken off
+        both."""
+        scored: list[tuple[str, float]] = []
+        for role in self._roles(roles):
+            looks = self._load_looks(role, vector)
+            query = _unit(vector[None, :] - looks.centre)[0]
+            scores = looks.matrix @ query
+            order = np.argsort(-scores, kind="stable")[: k + 1]
+            scored += [(looks.docs[i], float(scores[i])) for i in order]
+        return self._hits(sorted(scored, key=lambda pair: -pair[1]), k)
+
+    def by_words(self, description: str, k: int) -> list[ImageHit]:
+        """Documents with a picture that *description* fits.
+
+        score = best cosine with a chunk of its text or OCR
+              + LABEL_WEIGHT * cosine with its expected label vector (ConSE, Norouzi et al. 2014)
+              + LEXICAL_WEIGHT * BM25 / best BM25.
+        """
+        query = described(description)
+        if not query.strip() or k <= 0:
+            return []
+        words = self._load_words()
+        if not words.docs:
+            return []
+        vector = np.asarray(self._embedder.embed_texts([query]), dtype=np.float32)[0]
+        scores = np.zeros(len(words.docs), dtype=np.float32)
+        if len(words.owner):
+            best = np.zeros(len(words.docs), dtype=np.float32)
+            np.maximum.at(best, words.owner, words.chunks @ vector)
+            scores += TEXT_WEIGHT * best
+        if words.labels.size:
+            scores += LABEL_WEIGHT * np.maximum(words.labels @ vector, 0.0)
+        scores += LEXICAL_WEIGHT * self._lexical(query, words)
+        order = np.argsort(-scores, kind="stable")[: k + 1]
+        return self._hits([(words.docs[i], float(scores[i])) for i in order], k)
+
+    def _lexical(self, query: str, words: _Words) -> np.ndarray:
+        """Best BM25 of a document's chunks over the best of all, [n]."""
+        scores = np.zeros(len(words.docs), dtype=np.float32)
+        found = self._rows.lexical(fts_query(query), 200, pictured=True)
+        if found:
+            place = {
+                int(chunk): int(owner) for chunk, owner in zip(words.chunk_ids, words.owner, strict=True)
+            }
+            top = max(score for _, score in found) or 1.0
+            for chunk, score in found:
+                if chunk in place:
+                    scores[place[chunk]] = max(scores[place[chunk]], score / top)
+        return scores
+
+    def _roles(self, roles: Sequence[str]) -> list[str]:
+        """The roles asked for, or all when the collection has none of those."""
+        present = {row[0] for row in self._rows.all("SELECT role FROM centres WHERE n > 0")}
+        return [role for role in roles if role in present] or [role for role in ROLES if role in present]
+
+    def _fresh(self) -> None:
+        revision = self._rows.revision()
+        if revision != self._revision:
+            self._looks, self._words, self._revision = {}, None, revision
+
+    def _load_looks(self, role: str, vector: np.ndarray) -> _Looks:
+        with self._lock:
+            self._fresh()
+            if role in self._looks:
+                return self._looks[role]
+            n, total = self._rows.all("SELECT n, total FROM centres WHERE role = ?", (role,))[0]
+            centre = (np.frombuffer(total, dtype=np.float64) / (n + SHRINK)).astype(np.float32)
+            query = "SELECT doc_id, vector FROM images WHERE role = ?"
+            if n > EXACT_LIMIT:
+                near = self._projection.nearest(COLLECTION_OF_ROLE[role], vector, CANDIDATES)
+                marks = ",".join("?" * len(near))
+                rows = self._rows.all(f"{query} AND key IN ({marks})", (role, *(key for key, _ in near)))
+            else:
+                rows = self._rows.all(f"{query} ORDER BY id", (role,))
+            looks = _Looks(
+                [row[0] for row in rows], _unit(stacked([row[1] for row in rows]) - centre), centre
+            )
+            if n <= EXACT_LIMIT:
+                self._looks[role] = looks
+            return looks
+
+    def _load_words(self) -> _Words:
+        with self._lock:
+            self._fresh()
+            if self._words is None:
+                images = self._rows.all(
+                    "SELECT doc_id, label_vector FROM images WHERE role <> 'page' ORDER BY id"
+                )
+                place = {row[0]: i for i, row in enumerate(images)}
+                chunks = self._rows.all(
+                    "SELECT id, doc_id, vector FROM chunks"
+                    " WHERE pictured = 1 AND part <> 'labels' ORDER BY id"
+                )
+                chunks = [row for row in chunks if row[1] in place]
+                dim = int(self._rows.meta().get("text_dim", 0))
+                nothing = np.zeros(dim, dtype=np.float32).tobytes()
+                self._words = _Words(
+                    [row[0] for row in images],
+                    np.array([place[row[1]] for row in chunks], dtype=np.int64),
+                    np.array([row[0] for row in chunks], dtype=np.int64),
+                    stacked([row[2] for row in chunks]),
+                    stacked([row[1] or nothing for row in images]),
+                )
+            return self._words
+
+    def _hits(self, scored: Sequence[tuple[str, float]], k: int) -> list[ImageHit]:
+        """Each document once, with the distance to the next one; the last of all has margin 0."""
+        once = list(dict(reversed(scored)).items())[::-1]
+        documents = {d.id: d for d in self._rows.documents([doc for doc, _ in once[:k]])}
+        hits = []
+        for place, (doc_id, score) in enumerate(once[:k]):
+            d = documents.get(doc_id)
+            if d is None or d.image is None:
+                continue
+            margin = score - once[place + 1][1] if place + 1 < len(once) else 0.0
+            hits.append(
+                ImageHit(d.id, d.title, d.text, d.image, score, margin, page=d.page, url=d.url, meta=d.meta)
+            )
+        return hits
+
+
+def described(request: str) -> str:
+    """The description in a request: what stands in quotation marks if it is three words or more, else all of
+    it."""
+    quoted = re.findall(r"[\"“”«»]([^\"“”«»]+)[\"“”«»]", request)
+    longest = max(quoted, key=len, default="")
+    return longest if len(longest.split()) >= 3 else request
+
+
+def _unit(matrix: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    return (matrix / np.maximum(norms, 1e-9)).astype(np.float32)
