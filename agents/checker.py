@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from foveal.agents.values import fold
-
 from foveal.types import Citation, Evidence, SubQuestion
 
 _MARK = re.compile(r"\[(\d+)\]")
@@ -20,9 +19,7 @@ def unresolved(answer: str, citations: Sequence[Citation], ledger: Mapping[str, 
     ]
 
 
-def unsupported(
-    final: SubQuestion, citations: Sequence[Citation], ledger: Mapping[str, Evidence]
-) -> list[str]:
+def unsupported(final: SubQuestion, citations: Sequence[Citation], ledger: Mapping[str, Evidence]) -> list[str]:
     """Return the numbers of a looked-up answer that stand in no cited span; computed answers are exempt."""
     if final.purpose == "compute" or not final.answer:
         return []

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from foveal.agents.mentions import Mention, find_mentions, introduce, replace_back_references
 from foveal.agents.nesting import AUX, in_situ, innermost
-
 from foveal.types import ImageRef, Plan, SubQuestion
 
 MAX_STEPS = 12
@@ -87,9 +86,9 @@ def described(question: str) -> str:
         return quoted["text"]
     text = _FORMAT.sub("", _FIND_PICTURE.sub("", question, count=1))
     return (
-        re.sub(
-            r"^\W*(?:of|that|which|where|in the collection|shows?|matches|this|:|\s)+", "", text, flags=re.I
-        ).strip(" .?:")
+        re.sub(r"^\W*(?:of|that|which|where|in the collection|shows?|matches|this|:|\s)+", "", text, flags=re.I).strip(
+            " .?:"
+        )
         or question
     )
 
@@ -116,9 +115,7 @@ def _identify(text: str, images: tuple[ImageRef, ...], draft: _Draft) -> str:
         mention = by_image.get(number)
         noun = mention.noun if mention else ""
         shown = (
-            f"the {mention.part} of a {noun}"
-            if mention and mention.part not in ("", "part", "kind")
-            else noun or "it"
+            f"the {mention.part} of a {noun}" if mention and mention.part not in ("", "part", "kind") else noun or "it"
         )
         places[number] = draft.add(
             f"What is in picture {number + 1}: which {noun or 'thing'}?" if shown in ("it", noun) else f"Which {noun} has the {mention.part if mention else ''} in picture {number + 1}?",
@@ -138,9 +135,7 @@ def _resolve(text: str, draft: _Draft) -> str:
         only = _ONLY_ONE.match(text)
         if only and re.search(rf"\bthat\s{re.escape(only['noun'].split()[-1])}\b", only["rest"], re.I):
             place = draft.add(f"Which is the only {only['noun']} of {only['thing']}?", noun=only["noun"])
-            text = re.sub(
-                rf"\bthat\s{re.escape(only['noun'].split()[-1])}\b", place, only["rest"], flags=re.I
-            )
+            text = re.sub(rf"\bthat\s{re.escape(only['noun'].split()[-1])}\b", place, only["rest"], flags=re.I)
             continue
         preface = _PREFACE.match(text)
         if preface:
@@ -156,11 +151,7 @@ def _resolve(text: str, draft: _Draft) -> str:
             continue
         nested = innermost(text)
         if nested:
-            noun = (
-                nested.noun
-                if nested.noun.endswith("s") and re.match(r"which\s", nested.question, re.I)
-                else ""
-            )
+            noun = nested.noun if nested.noun.endswith("s") and re.match(r"which\s", nested.question, re.I) else ""
             place = draft.add(nested.question, noun=noun)
             text = _tidy(text[: nested.start] + place + text[nested.end :])
             continue
@@ -207,9 +198,7 @@ def _selected(text: str, draft: _Draft) -> tuple[str, str] | None:
     attribute, op = asked
     if members.startswith("#"):
         listed = members[1:]
-        draft.steps = [
-            s.having(noun=s.noun or _list_noun(s.text)) if s.id == listed else s for s in draft.steps
-        ]
+        draft.steps = [s.having(noun=s.noun or _list_noun(s.text)) if s.id == listed else s for s in draft.steps]
         value = draft.add(attribute.format("#each"), each=listed, depends_on=(listed,))
         place = draft.add(
             f"Which has the {_name(op)} value?",
@@ -278,20 +267,14 @@ def _compared(text: str, draft: _Draft) -> str | None:
         same = re.search(r"\bthe\ssame\s(?P<what>[\w\s-]+)$", rest)
         if same:
             values = [
-                draft.add(
-                    f"Which {same['what'].strip()} is {match[x]} {'a member of' if 'member' in rest else 'of'}?"
-                )
+                draft.add(f"Which {same['what'].strip()} is {match[x]} {'a member of' if 'member' in rest else 'of'}?")
                 for x in "ab"
             ]
-            return draft.add(
-                f"Are {values[0]} and {values[1]} the same?", purpose="compute", tool="none", op="same"
-            )
+            return draft.add(f"Are {values[0]} and {values[1]} the same?", purpose="compute", tool="none", op="same")
         singular = re.sub(r"(?<=[a-z]{3})s$", "", rest)
         aux = {"are": "Is", "were": "Was"}.get(match["aux"].lower(), match["aux"].capitalize())
         values = [draft.add(f"{aux} {match[x]} a {singular}?") for x in "ab"]
-        return draft.add(
-            f"Do {values[0]} and {values[1]} both hold?", purpose="compute", tool="none", op="both"
-        )
+        return draft.add(f"Do {values[0]} and {values[1]} both hold?", purpose="compute", tool="none", op="both")
     return None
 
 

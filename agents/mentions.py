@@ -22,9 +22,7 @@ _PATTERNS = (
         re.I,
     ),
     # the work of which a part is shown
-    re.compile(
-        rf"\b(?:the|that)\s{_NOUNS}\sof\swhich\s(?:a\s|the\s)?(?P<part>[\w'-]+)\s(?:is|are)\s{_SEEN}", re.I
-    ),
+    re.compile(rf"\b(?:the|that)\s{_NOUNS}\sof\swhich\s(?:a\s|the\s)?(?P<part>[\w'-]+)\s(?:is|are)\s{_SEEN}", re.I),
     # animals of the kind in the photo
     re.compile(rf"\b{_NOUNS}\sof\sthe\s(?P<part>kind|sort|type|species)\s{_WHERE}", re.I),
     # the national park in the photo, the statue that is shown here
@@ -66,9 +64,7 @@ def find_mentions(question: str, images: int) -> list[Mention]:
     return sorted(found, key=lambda mention: mention.start)
 
 
-def _take(
-    match: re.Match[str], question: str, images: int, found: list[Mention], taken: list[tuple[int, int]]
-) -> None:
+def _take(match: re.Match[str], question: str, images: int, found: list[Mention], taken: list[tuple[int, int]]) -> None:
     start, end = match.span()
     if any(start < stop and begin < end for begin, stop in taken):
         return
@@ -111,9 +107,7 @@ def introduce(question: str, images: int) -> tuple[str, dict[int, Mention]]:
         )
         if of:
             noun = of[2].strip(" .,")
-            part = (
-                of[1].lower() if of[1].lower() in ("flag", "map", "portrait", "logo", "coat of arms") else ""
-            )
+            part = of[1].lower() if of[1].lower() in ("flag", "map", "portrait", "logo", "coat of arms") else ""
         else:
             last = re.search(r"(?:shows?|is|depicts?)\s(?:an?\s|the\s)?(.+)$", piece, re.I)
             if not last:
@@ -137,9 +131,7 @@ def replace_back_references(question: str, named: dict[int, Mention], placeholde
     for image, mention in named.items():
         head = mention.noun.split()[-1] if mention.noun else ""
         ordinal = next((word for word, i in _ORDINAL.items() if i == image), "")
-        forms = (
-            [rf"the\s{ordinal}\s(?:{re.escape(head)}|one|picture|image|photo)"] if ordinal and head else []
-        )
+        forms = [rf"the\s{ordinal}\s(?:{re.escape(head)}|one|picture|image|photo)"] if ordinal and head else []
         if head and sum(m.noun.split()[-1:] == [head] for m in named.values()) == 1:
             forms.append(rf"(?:that|this)\s{re.escape(head)}")
         for form in forms:

@@ -32,9 +32,7 @@ _WITH_NP = re.compile(rf"\bthe\s(?P<head>{_WORD})\swith\sthe\s(?P<rest>{_SUPERLA
 _CONTACT_NP = re.compile(
     r"\bthe\s(?P<head>[a-z][\w-]*)\s(?P<name>#s\d+|[A-Z][\w.'’-]*(?:\s[A-Z][\w.'’-]*)*)\s(?P<rest>[a-z])"
 )
-_OF_NP = re.compile(
-    rf"\bthe\s(?P<head>[a-z][\w'’-]*(?:\s[a-z][\w'’-]*)?)\s(?:of|by)\s(?:the\s)?(?P<name>{_NAME})"
-)
+_OF_NP = re.compile(rf"\bthe\s(?P<head>[a-z][\w'’-]*(?:\s[a-z][\w'’-]*)?)\s(?:of|by)\s(?:the\s)?(?P<name>{_NAME})")
 _POSSESSIVE = re.compile(
     rf"(?P<name>{_NAME})(?:'s|’s)\s(?P<head>(?:(?:birth|national|official|[a-z]+est)\s)?(?!first\b|last\b|own\b)[a-z][\w-]*)"
 )
@@ -69,11 +67,7 @@ def innermost(question: str) -> Nested | None:
     """Return the description to resolve next, or None when *question* asks one fact of named things."""
     candidates = [c for c in _candidates(question) if not _is_asked_for(question, c)]
     candidates = [c for c in candidates if not any(c.start < o.start < c.end < o.end for o in candidates)]
-    inner = [
-        c
-        for c in candidates
-        if not any(o is not c and c.start <= o.start and o.end <= c.end for o in candidates)
-    ]
+    inner = [c for c in candidates if not any(o is not c and c.start <= o.start and o.end <= c.end for o in candidates)]
     return inner[-1] if inner else None
 
 

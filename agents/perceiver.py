@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from foveal.agents.values import fold
-
 from foveal.types import ImageHit, Label
 
 NOUN_WEIGHT = 0.25
@@ -15,7 +14,31 @@ LABEL_WEIGHT = 0.5
 CLOSE = 0.05
 """Two hypotheses whose scores are closer than this are not told apart by sight."""
 _LIVING = frozenset(
-    ["animal", "animals", "living", "thing", "species", "bird", "birds", "plant", "plants", "insect", "fish", "mammal", "reptile", "dog", "cat", "flower", "tree", "creature", "snake", "spider", "amphibian", "breed", "organism"]
+    [
+        "animal",
+        "animals",
+        "living",
+        "thing",
+        "species",
+        "bird",
+        "birds",
+        "plant",
+        "plants",
+        "insect",
+        "fish",
+        "mammal",
+        "reptile",
+        "dog",
+        "cat",
+        "flower",
+        "tree",
+        "creature",
+        "snake",
+        "spider",
+        "amphibian",
+        "breed",
+        "organism",
+    ]
 )
 
 
@@ -66,9 +89,7 @@ def weigh(
             continue
         score = (0.6 if living else 0.1) + LABEL_WEIGHT * label.probability + (0.1 if doc_id else 0.0)
         found.append(
-            Hypothesis(
-                name, score, doc_id, None, label.probability, f"labelled {name} ({label.probability:.2f})"
-            )
+            Hypothesis(name, score, doc_id, None, label.probability, f"labelled {name} ({label.probability:.2f})")
         )
     best: dict[str, Hypothesis] = {}
     for hypothesis in sorted(found, key=lambda h: -h.score):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 from foveal.agents.decompose import MAX_STEPS, decompose
-from foveal.prompts.loader import render
-
 from foveal.errors import ModelOutputError
+from foveal.prompts.loader import render
 from foveal.protocols import ChatModel
 from foveal.types import ImageRef, Plan, SubQuestion
 
@@ -17,11 +16,16 @@ _SCOPE = re.compile(
 _SCHEMA = {
     "type": "object",
     "properties": {
-        "steps": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": {"type": "string", "minLength": 4, "maxLength": 300}}
+        "steps": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_STEPS,
+            "items": {"type": "string", "minLength": 4, "maxLength": 300},
+        }
     },
     "required": ["steps"],
     "additionalProperties": False,
-}  # fmt: skip
+}
 
 
 def without_scope(question: str) -> str:

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from foveal.agents.records import read_record
-from foveal.agents.values import direction, extreme, fold, items, valued
+from foveal.agents.values import direction, extreme, fold, items, same_thing, valued
 from foveal.prompts.loader import render
-
 from foveal.protocols import ChatModel
 from foveal.types import Generation, Message, Part
 
@@ -65,8 +64,7 @@ class Solved:
 
 def names_thing(passage: Passage, names: Sequence[str]) -> bool:
     """Say whether the passage is about one of *names*: its title says so, or it is the identified document."""
-    title = fold(passage.title)
-    return passage.trusted or any(n and (n in title or title in n) for n in map(fold, names))
+    return passage.trusted or any(same_thing(passage.title, name) for name in names)
 
 
 def read_by_key(question: str, passages: Sequence[Passage], names: tuple[str, ...]) -> Reading | None:
@@ -93,9 +91,15 @@ def read_by_key(question: str, passages: Sequence[Passage], names: tuple[str, ..
         quote = f"{entry.path[-1]}: {entry.value}"
         at = passage.text.rfind(entry.path[-1], 0, entry.start)
         return Reading(
-            answer=answer, values=items(answer), confidence=0.95, passage=passage, quote=passage.text[at : entry.end] if at >= 0 else quote,
-            start=passage.start + max(at, 0), end=passage.start + entry.end, how=how,
-        )  # fmt: skip
+            answer=answer,
+            values=items(answer),
+            confidence=0.95,
+            passage=passage,
+            quote=passage.text[at : entry.end] if at >= 0 else quote,
+            start=passage.start + max(at, 0),
+            end=passage.start + entry.end,
+            how=how,
+        )
     return None
 
 
@@ -135,9 +139,7 @@ async def solve(
         listed = valued(passage.text) if op else []
         top = extreme(listed, op) if op and len(listed) > 2 else None
         if top and probability < SURE:
-            return Solved(
-                _reading(passage, top.name, probability, "extreme", top.start, top.end), tuple(calls), best
-            )
+            return Solved(_reading(passage, top.name, probability, "extreme", top.start, top.end), tuple(calls), best)
         reply = await model.generate(
             [*messages, Message("assistant", "Yes:")], max_tokens=48, stop=("\n",), task="read", cancel=cancel
         )
@@ -148,9 +150,7 @@ async def solve(
     return Solved(None, tuple(calls), best)
 
 
-async def _verify(
-    model: ChatModel, question: str, passages: Sequence[Passage], cancel: asyncio.Event | None
-) -> Solved:
+async def _verify(model: ChatModel, question: str, passages: Sequence[Passage], cancel: asyncio.Event | None) -> Solved:
     calls: list[Generation] = []
     best: tuple[float, float, Passage] | None = None
     for passage in passages:
@@ -189,14 +189,20 @@ def grounded(passage: Passage, answer: str, confidence: float) -> Reading | None
 
 def _reading(passage: Passage, answer: str, confidence: float, how: str, start: int, end: int) -> Reading:
     return Reading(
-        answer=answer, values=(answer,), confidence=confidence, passage=passage, quote=passage.text[start:end].strip(),
-        start=passage.start + start, end=passage.start + end, how=how,
-    )  # fmt: skip
+        answer=answer,
+        values=(answer,),
+        confidence=confidence,
+        passage=passage,
+        quote=passage.text[start:end].strip(),
+        start=passage.start + start,
+        end=passage.start + end,
+        how=how,
+    )
 
 
 def _mentions(text: str, names: Sequence[str]) -> bool:
     folded = fold(text)
-    return any(fold(n) in folded for n in names if fold(n))
+    return any(f" {fold(n)} " in f" {folded} " for n in names if fold(n))
 
 
 def _sentence(text: str, at: int) -> tuple[int, int]:

@@ -11,12 +11,34 @@ from dataclasses import dataclass
 
 from foveal.agents.values import fold
 
-_KEY = re.compile(
-    r"(?P<indent>^[ \t]*|(?<=[.;]\s))(?P<key>[A-Za-z][A-Za-z /'()-]{1,48}?):(?=[ \t\n]|$)", re.M
-)
+_KEY = re.compile(r"(?P<indent>^[ \t]*|(?<=[.;]\s))(?P<key>[A-Za-z][A-Za-z /'()-]{1,48}?):(?=[ \t\n]|$)", re.M)
 _SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\bSt)\.(?=\s+[A-Z]|\s*$)|\n")
 _STOP = frozenset(
-    ["of", "the", "a", "an", "in", "on", "is", "are", "was", "were", "to", "for", "and", "by", "with", "which", "what", "who", "when", "where", "does", "did", "do"]
+    [
+        "of",
+        "the",
+        "a",
+        "an",
+        "in",
+        "on",
+        "is",
+        "are",
+        "was",
+        "were",
+        "to",
+        "for",
+        "and",
+        "by",
+        "with",
+        "which",
+        "what",
+        "who",
+        "when",
+        "where",
+        "does",
+        "did",
+        "do",
+    ]
 )
 _SAME = {
     "neighbour": "border",

@@ -11,10 +11,51 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MORE = frozenset(
-    ["largest", "biggest", "highest", "longest", "most", "greatest", "tallest", "larger", "bigger", "higher", "longer", "greater", "taller", "latest", "newest", "youngest", "last", "more", "later", "heaviest", "deepest", "widest", "maximum"]
+    [
+        "largest",
+        "biggest",
+        "highest",
+        "longest",
+        "most",
+        "greatest",
+        "tallest",
+        "larger",
+        "bigger",
+        "higher",
+        "longer",
+        "greater",
+        "taller",
+        "latest",
+        "newest",
+        "youngest",
+        "last",
+        "more",
+        "later",
+        "heaviest",
+        "deepest",
+        "widest",
+        "maximum",
+    ]
 )
 LESS = frozenset(
-    ["smallest", "lowest", "shortest", "least", "fewest", "smaller", "lower", "shorter", "fewer", "earliest", "oldest", "first", "less", "earlier", "lightest", "minimum"]
+    [
+        "smallest",
+        "lowest",
+        "shortest",
+        "least",
+        "fewest",
+        "smaller",
+        "lower",
+        "shorter",
+        "fewer",
+        "earliest",
+        "oldest",
+        "first",
+        "less",
+        "earlier",
+        "lightest",
+        "minimum",
+    ]
 )
 _MONTHS = {name: i for i, name in enumerate(
     ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"], 1)}  # fmt: skip
@@ -45,6 +86,17 @@ def fold(text: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"[^a-z0-9]+", " ", plain)).strip()
 
 
+def same_thing(title: str, name: str) -> bool:
+    """Say whether *title* is about *name*: one holds the other as whole words, or is its initials ("US")."""
+    a, b = fold(title), fold(name)
+    if not a or not b:
+        return False
+    if f" {b} " in f" {a} " or f" {a} " in f" {b} ":
+        return True
+    letters = name.replace(".", "")
+    return letters.isupper() and len(letters) >= 2 and "".join(w[0] for w in a.split()) == letters.lower()
+
+
 def number(text: str) -> float | None:
     """Return the first number of *text*, with thousands separators and words like "million" understood."""
     match = _NUMBER.search(text)
@@ -69,9 +121,7 @@ def date(text: str) -> tuple[int, int, int] | None:
     return None
 
 
-def comparable(
-    first: str, second: str
-) -> tuple[float | tuple[int, int, int], float | tuple[int, int, int]] | None:
+def comparable(first: str, second: str) -> tuple[float | tuple[int, int, int], float | tuple[int, int, int]] | None:
     """Return both as dates, or both as numbers; None when neither fits both."""
     dates = date(first), date(second)
     if dates[0] and dates[1] and _looks_dated(first) and _looks_dated(second):
@@ -123,9 +173,7 @@ def valued(text: str) -> list[Valued]:
                 if match and value is not None:
                     start = line.start() + piece.start() + match.start("name")
                     end = line.start() + piece.start() + match.end()
-                    found.append(
-                        Valued(match["name"].strip(" -–("), value, (match["unit"] or "").lower(), start, end)
-                    )
+                    found.append(Valued(match["name"].strip(" -–("), value, (match["unit"] or "").lower(), start, end))
             units = {v.unit for v in found}
             if len(found) >= 2 and len(units) == 1 and len(found) > len(best):
                 best = found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,9 +46,7 @@ class Foveal:
         """Return the collection of the settings. Raises IndexMissing, IndexCorrupt, IndexMismatch."""
         return await asyncio.to_thread(lambda: self.tools.collection)
 
-    async def ask(
-        self, question: str, images: Sequence[Picture] = (), *, run_id: str | None = None
-    ) -> Answer:
+    async def ask(self, question: str, images: Sequence[Picture] = (), *, run_id: str | None = None) -> Answer:
         """Answer *question* about *images* (bytes or paths). Raises the errors of :mod:`foveal.errors`."""
         answer: Answer | None = None
         async for event in self.stream(question, images, run_id=run_id):
@@ -82,6 +80,12 @@ class Foveal:
             if not run.done():
                 run.cancel()
                 await asyncio.gather(run, return_exceptions=True)
+
+    def doctor(self, tell: Callable[[str], None]) -> AsyncIterator[tuple[str, bool, str, str]]:
+        """Try every part; yields (part, works, detail, remedy). See :mod:`foveal.doctor`."""
+        from foveal.doctor import examine
+
+        return examine(self.settings, tell)
 
     async def _run(self, run_id: str, question: str, images: Sequence[Picture], emit: Any) -> Answer:
         from foveal.graphs.research import build_graph

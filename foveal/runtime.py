@@ -86,11 +86,18 @@ class Tools:
         meter = Meter(self.settings.budget())
         searching = self.settings.strategy != "direct"
         return Research(
-            meter=meter, planner=MeteredModel(self.models["planner"], meter), solver=MeteredModel(self.models["solver"], meter),
-            collection=self.collection if searching else None, blobs=self.blobs, eye=self.embedders.eye,  # type: ignore[arg-type]
-            ocr=self.embedders.ocr, emit=emit, now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
-            strategy=self.settings.strategy, config=self.config(),
-        )  # fmt: skip
+            meter=meter,
+            planner=MeteredModel(self.models["planner"], meter),
+            solver=MeteredModel(self.models["solver"], meter),
+            collection=self.collection if searching else None,
+            blobs=self.blobs,
+            eye=self.embedders.eye,  # type: ignore[arg-type]
+            ocr=self.embedders.ocr,
+            emit=emit,
+            now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
+            strategy=self.settings.strategy,
+            config=self.config(),
+        )
 
     def config(self) -> dict[str, Any]:
         """Return what identifies a run's configuration, with a hash over all of it."""
@@ -98,20 +105,20 @@ class Tools:
 
         settings = self.settings
         config: dict[str, Any] = {
-            "models": {role: model.name for role, model in self.models.items()}, "strategy": settings.strategy, "profile": settings.profile,
-            "index": settings.index.name if settings.index else None, "web": settings.web, "prompts_hash": prompts_hash(),
-        }  # fmt: skip
+            "models": {role: model.name for role, model in self.models.items()},
+            "strategy": settings.strategy,
+            "profile": settings.profile,
+            "index": settings.index.name if settings.index else None,
+            "web": settings.web,
+            "prompts_hash": prompts_hash(),
+        }
         budget = {"max_calls": settings.max_calls, "max_usd": settings.max_usd, "deadline": settings.deadline}
         hashed = json.dumps({**config, **budget}, sort_keys=True).encode()
         return {**config, "config_hash": hashlib.sha256(hashed).hexdigest()[:16]}
 
     def put(self, image: Any) -> ImageRef:
         """Clean and keep a picture of a question: bytes or a path. Raises BadImage."""
-        return (
-            self.blobs.put_bytes(image)
-            if isinstance(image, bytes | bytearray)
-            else self.blobs.put_path(image)
-        )
+        return self.blobs.put_bytes(image) if isinstance(image, bytes | bytearray) else self.blobs.put_path(image)
 
     async def aclose(self) -> None:
         """Free what was made."""

@@ -25,8 +25,8 @@ from foveal.types import PROFILES, Budget
 
 PREFIX = "FOVEAL_"
 FILE_NAME = "foveal.toml"
-NOT_SETTINGS = frozenset({"CONFIG", "DEBUG"})
-"""Variables with our prefix that steer the command line itself."""
+NOT_SETTINGS = frozenset({"DEBUG", "DEMO_INDEX"})
+"""Variables with our prefix that steer the command line and the demo script."""
 
 MASK = "********"
 _KEY_LINE = re.compile(r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*=")
@@ -64,15 +64,11 @@ class Settings(BaseSettings):
     )
 
     index: Path | None = Field(None, description="folder of the collection to search")
-    model: str = Field(
-        "embedded", description="model of every role: embedded, llama:PATH, openai:NAME, scripted:FILE"
-    )
+    model: str = Field("embedded", description="model of every role: embedded, llama:PATH, openai:NAME, scripted:FILE")
     planner_model: str | None = Field(None, description="model that plans, when not `model`")
     answer_model: str | None = Field(None, description="model that answers, when not `model`")
     profile: Literal["fast", "balanced", "deep"] = Field("balanced", description="how much a run may spend")
-    strategy: Literal["adaptive", "guided", "direct"] = Field(
-        "adaptive", description="how a question is planned"
-    )
+    strategy: Literal["adaptive", "guided", "direct"] = Field("adaptive", description="how a question is planned")
     web: Literal["off"] = Field("off", description="web search; only `off` in this version")
     max_calls: int | None = Field(None, ge=1, description="most model calls, and most tool calls, of a run")
     max_usd: float | None = Field(None, ge=0, description="most money of a run, in US dollars")

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from foveal.agents import perceiver, reader
-from foveal.agents.values import fold
-from foveal.graphs.state import BranchState, Finding, Research
-from foveal.prompts.loader import render
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from foveal.agents import perceiver, reader
+from foveal.agents.values import fold, same_thing
 from foveal.errors import BudgetExceeded, Cancelled, FovealError
+from foveal.graphs.state import BranchResult, BranchState, Finding, Research
+from foveal.prompts.loader import render
 from foveal.types import Document, Evidence, ImageHit, Label, Scope, SubQuestion, TextHit
 
 PASSAGES = 8
@@ -27,14 +27,12 @@ _CONFIRMED = 3
 
 def build_branch() -> Any:
     """Return the compiled sub-graph that is sent one ready sub-question."""
-    graph = StateGraph(BranchState, context_schema=Research)
+    graph = StateGraph(BranchState, context_schema=Research, output_schema=BranchResult)
     graph.add_node("execute", execute)
     graph.add_node("read", read)
     graph.add_node("solve", solve)
     graph.add_edge(START, "execute")
-    graph.add_conditional_edges(
-        "execute", lambda state: END if state.get("findings") else "read", ["read", END]
-    )
+    graph.add_conditional_edges("execute", lambda state: END if state.get("findings") else "read", ["read", END])
     graph.add_edge("read", "solve")
     graph.add_edge("solve", END)
     return graph.compile()
@@ -87,9 +85,7 @@ async def _collection(state: BranchState, work: Research) -> list[Any]:
         titled += [d.id for d in await work.collection.find_title(name, k=12)]
     hits: list[TextHit] = []
     if titled:
-        hits += await work.collection.search_text(
-            query, k=8, scope=Scope(doc_ids=tuple(dict.fromkeys(titled)))
-        )
+        hits += await work.collection.search_text(query, k=8, scope=Scope(doc_ids=tuple(dict.fromkeys(titled))))
     hits += await work.collection.search_text(query, k=30 if state.get("listing") else 12)
     return list({(h.doc_id, h.part, h.start): h for h in reversed(hits)}.values())[::-1]
 
@@ -116,24 +112,57 @@ async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]
     if step.tool in ("image_search", "picture_search"):
         for n, hit in enumerate(found, 1):
             ledger[f"{step.id}e{n}"] = Evidence(
-                id=f"{step.id}e{n}", kind="image", doc_id=hit.doc_id, title=hit.title, quote=hit.text[:300], end=len(hit.text[:300]),
-                url=hit.url, image=hit.image, page=hit.page, score=round(hit.score, 4), margin=round(hit.margin, 4), tool=step.tool,
-                sub_question=step.id, retrieved_at=now,
-            )  # fmt: skip
+                id=f"{step.id}e{n}",
+                kind="image",
+                doc_id=hit.doc_id,
+                title=hit.title,
+                quote=hit.text[:300],
+                end=len(hit.text[:300]),
+                url=hit.url,
+                image=hit.image,
+                page=hit.page,
+                score=round(hit.score, 4),
+                margin=round(hit.margin, 4),
+                tool=step.tool,
+                sub_question=step.id,
+                retrieved_at=now,
+            )
     elif step.tool == "collection":
         for n, hit in enumerate(order(found, state), 1):
             kind = "page" if hit.page is not None else "text"
             ledger[f"{step.id}e{n}"] = Evidence(
-                id=f"{step.id}e{n}", kind=kind, doc_id=hit.doc_id, title=hit.title, quote=hit.text, part=hit.part, start=hit.start,  # type: ignore[arg-type]
-                end=hit.end, url=hit.url, image=hit.image, page=hit.page, score=round(hit.score, 4), tool=step.tool,
-                sub_question=step.id, retrieved_at=now,
-            )  # fmt: skip
+                id=f"{step.id}e{n}",
+                kind=kind,
+                doc_id=hit.doc_id,
+                title=hit.title,
+                quote=hit.text,
+                part=hit.part,
+                start=hit.start,  # type: ignore[arg-type]
+                end=hit.end,
+                url=hit.url,
+                image=hit.image,
+                page=hit.page,
+                score=round(hit.score, 4),
+                tool=step.tool,
+                sub_question=step.id,
+                retrieved_at=now,
+            )
     elif state.get("perception") and state["perception"]:
         seen = state["perception"]
         ledger[f"{step.id}e1"] = Evidence(
-            id=f"{step.id}e1", kind="image", doc_id=f"picture:{seen.image[:12]}", title="the picture itself", quote=seen.ocr, part="ocr",
-            end=len(seen.ocr), image=seen.image, score=1.0, tool="none", sub_question=step.id, retrieved_at=now,
-        )  # fmt: skip
+            id=f"{step.id}e1",
+            kind="image",
+            doc_id=f"picture:{seen.image[:12]}",
+            title="the picture itself",
+            quote=seen.ocr,
+            part="ocr",
+            end=len(seen.ocr),
+            image=seen.image,
+            score=1.0,
+            tool="none",
+            sub_question=step.id,
+            retrieved_at=now,
+        )
     for item in ledger.values():
         work.emit(
             "evidence.added",
@@ -152,9 +181,9 @@ def order(hits: Sequence[TextHit], state: BranchState) -> list[TextHit]:
         score = hit.cosine if hit.cosine is not None else 0.3
         if any(n == title for n in folded) or hit.doc_id in about:
             score += 0.2
-        elif any(n in title for n in folded):
+        elif any(same_thing(hit.title, n) for n in names):
             score += 0.15
-        elif any(n in text for n in folded):
+        elif any(f" {n} " in f" {text} " for n in folded):
             score += 0.1
         return score + (0.05 if hit.lexical_rank is not None and hit.lexical_rank <= 5 else 0.0)
 
@@ -180,9 +209,11 @@ async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any
         raise
     except FovealError as problem:
         return _failed(work, step, "failed", str(problem))
-    retrieved = tuple(dict.fromkeys(h.doc_id for h in state.get("found", []))) if step.tool != "collection" else tuple(
-        dict.fromkeys(e.doc_id for e in state.get("evidence", {}).values())
-    )  # fmt: skip
+    retrieved = (
+        tuple(dict.fromkeys(h.doc_id for h in state.get("found", [])))
+        if step.tool != "collection"
+        else tuple(dict.fromkeys(e.doc_id for e in state.get("evidence", {}).values()))
+    )
     if solved.evidence_ids:
         first = [state["evidence"][i].doc_id for i in solved.evidence_ids if i in state["evidence"]]
         retrieved = tuple(dict.fromkeys([*first, *retrieved]))
@@ -218,9 +249,7 @@ async def _identify(state: BranchState, work: Research) -> SubQuestion:
     best = weighed[0]
     ids = tuple(e.id for e in state["evidence"].values() if best.image and e.doc_id == best.doc_id)[:1]
     margin = best.score - (weighed[1].score if len(weighed) > 1 else 0.0)
-    reason = best.why + (
-        f"; close to {weighed[1].name}" if len(weighed) > 1 and margin < perceiver.CLOSE else ""
-    )
+    reason = best.why + (f"; close to {weighed[1].name}" if len(weighed) > 1 and margin < perceiver.CLOSE else "")
     return step.having(
         status="answered",
         answer=best.name,
@@ -243,9 +272,13 @@ def _best_picture(state: BranchState) -> SubQuestion:
         return step.having(status="insufficient", reason="no picture matches the description")
     best: ImageHit = found[0]
     return step.having(
-        status="answered", answer=best.doc_id, values=(best.doc_id,), confidence=round(min(1.0, best.score), 3),
-        evidence_ids=(f"{step.id}e1",), reason=best.text[:120],
-    )  # fmt: skip
+        status="answered",
+        answer=best.doc_id,
+        values=(best.doc_id,),
+        confidence=round(min(1.0, best.score), 3),
+        evidence_ids=(f"{step.id}e1",),
+        reason=best.text[:120],
+    )
 
 
 async def _look(state: BranchState, work: Research) -> SubQuestion:
@@ -275,13 +308,16 @@ async def _look_up(state: BranchState, work: Research) -> SubQuestion:
     names = state.get("names", ())
     if state.get("listing") and (members := _members(step.noun, names, evidence)):
         return step.having(
-            status="answered", answer=", ".join(e.title for e in members), values=tuple(e.title for e in members), confidence=0.8,
-            evidence_ids=tuple(e.id for e in members), reason="documents of that kind that name it",
-        )  # fmt: skip
+            status="answered",
+            answer=", ".join(e.title for e in members),
+            values=tuple(e.title for e in members),
+            confidence=0.8,
+            evidence_ids=tuple(e.id for e in members),
+            reason="documents of that kind that name it",
+        )
     about = set(state.get("about", ()))
     passages = [
-        reader.Passage(e.id, e.doc_id, e.title, e.quote, e.part, e.start, trusted=e.doc_id in about)
-        for e in evidence
+        reader.Passage(e.id, e.doc_id, e.title, e.quote, e.part, e.start, trusted=e.doc_id in about) for e in evidence
     ]
     solved = await reader.solve(work.solver, step.text, passages, names=names)
     if solved.reading is None:
@@ -292,9 +328,13 @@ async def _look_up(state: BranchState, work: Research) -> SubQuestion:
         )
     reading = solved.reading
     return step.having(
-        status="answered", answer=reading.answer, values=reading.values, confidence=round(reading.confidence, 3),
-        evidence_ids=(reading.passage.evidence_id,), reason=f"{reading.how}: {reading.quote[:160]}",
-    )  # fmt: skip
+        status="answered",
+        answer=reading.answer,
+        values=reading.values,
+        confidence=round(reading.confidence, 3),
+        evidence_ids=(reading.passage.evidence_id,),
+        reason=f"{reading.how}: {reading.quote[:160]}",
+    )
 
 
 def _members(noun: str, names: Sequence[str], evidence: Sequence[Evidence]) -> list[Evidence]:

@@ -54,9 +54,7 @@ class Meter:
     def begin_model_call(self, *, ending: bool = False) -> None:
         """Reserve one model call. Raises BudgetExceeded."""
         if limit := self.exhausted(ending=ending):
-            raise BudgetExceeded(
-                f"The budget of {limit} is spent.", remedy="Raise it, or choose --profile deep."
-            )
+            raise BudgetExceeded(f"The budget of {limit} is spent.", remedy="Raise it, or choose --profile deep.")
         self._models += 1
 
     def end_model_call(self, call: Generation) -> None:
@@ -127,9 +125,7 @@ class MeteredModel:
     ) -> tuple[float, Generation]:
         """Pass the call on. Raises BudgetExceeded."""
         self._meter.begin_model_call()
-        probability, call = await self._model.yes_probability(
-            messages, yes=yes, no=no, task=task, cancel=cancel
-        )
+        probability, call = await self._model.yes_probability(messages, yes=yes, no=no, task=task, cancel=cancel)
         self._meter.end_model_call(call)
         return probability, call
 

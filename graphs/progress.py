@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from foveal.agents import values
 from foveal.graphs.state import Finding
-
 from foveal.types import Plan, PlanChange, SubQuestion
 
 MAX_MEMBERS = 10
@@ -78,9 +77,13 @@ def advance(plan: Plan, findings: Mapping[str, Finding]) -> tuple[Plan, list[Pla
                 ]
                 ids = tuple(u.id for u in unfolded)
                 steps = [
-                    *steps[:position], *unfolded,
-                    *(s.having(depends_on=tuple(x for d in s.depends_on for x in (ids if d == step.id else (d,)))) for s in steps[position + 1 :]),
-                ]  # fmt: skip
+                    *steps[:position],
+                    *unfolded,
+                    *(
+                        s.having(depends_on=tuple(x for d in s.depends_on for x in (ids if d == step.id else (d,))))
+                        for s in steps[position + 1 :]
+                    ),
+                ]
                 version += 1
                 changes.append(
                     PlanChange(
@@ -114,9 +117,7 @@ def _computed(step: SubQuestion, parents: list[SubQuestion]) -> SubQuestion:
             members, asked = [name_of(p) for p in parents[:half]], parents[half:]
         chosen = values.select(members, [p.answer or "" for p in asked], step.op)
         if chosen is None:
-            return step.having(
-                status="insufficient", reason="not every member has a value that can be compared"
-            )
+            return step.having(status="insufficient", reason="not every member has a value that can be compared")
         told = "; ".join(f"{m}: {p.answer}" for m, p in zip(members, asked, strict=True))
         return step.having(
             status="answered",

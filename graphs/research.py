@@ -7,17 +7,17 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from foveal.agents import answerer, checker, perceiver, planner
-from foveal.agents.values import fold
-from foveal.graphs import progress
-from foveal.graphs.branch import build_branch
-from foveal.graphs.state import BranchState, Perception, Research, ResearchState
-from foveal.graphs.strategies.direct import answer_directly
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
+from foveal.agents import answerer, checker, perceiver, planner
+from foveal.agents.values import fold
 from foveal.errors import BudgetExceeded, FovealError
+from foveal.graphs import progress
+from foveal.graphs.branch import build_branch
+from foveal.graphs.state import BranchState, Perception, Research, ResearchState
+from foveal.graphs.strategies.direct import answer_directly
 from foveal.types import Answer, ImageRef, Plan, PlanChange, SubQuestion
 
 _NAMES = re.compile(
@@ -49,9 +49,16 @@ def build_graph(checkpointer: Any = None) -> Any:
     """Return the compiled research graph. A server that brings its own checkpointer passes none."""
     graph = StateGraph(ResearchState, context_schema=Research)
     for name, node in {
-        "perceive": perceive, "triage": triage, "plan": plan, "dispatch": dispatch, "branch": build_branch(),
-        "assess": assess, "synthesize": synthesize, "check": check, "finalize": finalize,
-    }.items():  # fmt: skip
+        "perceive": perceive,
+        "triage": triage,
+        "plan": plan,
+        "dispatch": dispatch,
+        "branch": build_branch(),
+        "assess": assess,
+        "synthesize": synthesize,
+        "check": check,
+        "finalize": finalize,
+    }.items():
         graph.add_node(name, node)
     graph.add_edge(START, "perceive")
     graph.add_edge("perceive", "triage")
@@ -132,9 +139,7 @@ def branch_input(state: ResearchState, step: SubQuestion) -> BranchState:
     text = progress.fill(step.text, steps)
     names = [progress.name_of(p) for p in parents if p.answer and f"#{p.id}" in step.text]
     if not state.get("scope"):
-        names += [
-            n for n in proper_names(text) if not any(fold(n) in fold(m) or fold(m) in fold(n) for m in names)
-        ]
+        names += [n for n in proper_names(text) if not any(fold(n) in fold(m) or fold(m) in fold(n) for m in names)]
     about = [
         state["evidence"][e].doc_id
         for p in parents
@@ -144,10 +149,17 @@ def branch_input(state: ResearchState, step: SubQuestion) -> BranchState:
     ]
     listing = any(s.each == step.id for s in state["plan"].steps)
     return BranchState(
-        step=step.having(text=text, status="running"), question=state["question"], names=tuple(names), about=tuple(about),
-        scope=state.get("scope"), listing=listing, perception=state["perceptions"].get(step.image or ""),
-        image=next((i for i in state["images"] if i.sha256 == step.image), None), evidence={}, findings={},
-    )  # fmt: skip
+        step=step.having(text=text, status="running"),
+        question=state["question"],
+        names=tuple(names),
+        about=tuple(about),
+        scope=state.get("scope"),
+        listing=listing,
+        perception=state["perceptions"].get(step.image or ""),
+        image=next((i for i in state["images"] if i.sha256 == step.image), None),
+        evidence={},
+        findings={},
+    )
 
 
 def proper_names(text: str) -> list[str]:
@@ -213,9 +225,7 @@ async def synthesize(state: ResearchState, runtime: Runtime[Research]) -> dict[s
         limit = work.meter.exhausted()
         reason = f"budget:{limit}" if limit else "insufficient_evidence"
     confidence = (
-        min((s.confidence for s in steps if s.status == "answered"), default=0.0)
-        if status == "answered"
-        else 0.0
+        min((s.confidence for s in steps if s.status == "answered"), default=0.0) if status == "answered" else 0.0
     )
     return {
         "answer": _answer(state, work, text, status, reason, confidence, citations),
@@ -229,12 +239,8 @@ async def check(state: ResearchState, runtime: Runtime[Research]) -> dict[str, A
     if answer.status != "answered":
         return {}
     broken = checker.unresolved(answer.answer, answer.citations, ledger)
-    missing = (
-        checker.unsupported(state["plan"].steps[-1], answer.citations, ledger) if "plan" in state else []
-    )
-    notes = [f"citation {b} does not resolve" for b in broken] + [
-        f"{m} is not in the cited text" for m in missing
-    ]
+    missing = checker.unsupported(state["plan"].steps[-1], answer.citations, ledger) if "plan" in state else []
+    notes = [f"citation {b} does not resolve" for b in broken] + [f"{m} is not in the cited text" for m in missing]
     if broken:
         text = answerer.unable(state["plan"].steps, answer.citations)
         return {
@@ -250,13 +256,20 @@ async def finalize(state: ResearchState, runtime: Runtime[Research]) -> dict[str
     answer = state["answer"]
     plan_ = state.get("plan", Plan())
     ranked = progress.merged_ranking(state.get("findings", {}), plan_)
-    blind = [] if work.solver.capabilities.vision or not state["images"] else [
-        "The model cannot see: pictures were read by image search, labels and OCR."
-    ]  # fmt: skip
+    blind = (
+        []
+        if work.solver.capabilities.vision or not state["images"]
+        else ["The model cannot see: pictures were read by image search, labels and OCR."]
+    )
     answer = _replaced(
-        answer, evidence=tuple(state.get("evidence", {}).values()), plan=plan_.steps, plan_log=tuple(state.get("plan_log", [])),
-        warnings=(*blind, *state.get("warnings", [])), usage=work.meter.total(), retrieved=ranked,
-    )  # fmt: skip
+        answer,
+        evidence=tuple(state.get("evidence", {}).values()),
+        plan=plan_.steps,
+        plan_log=tuple(state.get("plan_log", [])),
+        warnings=(*blind, *state.get("warnings", [])),
+        usage=work.meter.total(),
+        retrieved=ranked,
+    )
     work.emit("answer.final", {"answer": answer})
     return {"answer": answer}
 
@@ -276,9 +289,15 @@ def _answer(
     citations: Sequence[Any],
 ) -> Answer:
     return Answer(
-        run_id=state["run_id"], question=state["question"], answer=text, status=status, stop_reason=reason,
-        confidence=round(confidence, 3), citations=tuple(citations), config=work.config,
-    )  # fmt: skip
+        run_id=state["run_id"],
+        question=state["question"],
+        answer=text,
+        status=status,
+        stop_reason=reason,
+        confidence=round(confidence, 3),
+        citations=tuple(citations),
+        config=work.config,
+    )
 
 
 def _replaced(answer: Answer, **changes: Any) -> Answer:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
 from foveal.graphs.budget import Meter
-
 from foveal.protocols import BlobStore, ChatModel, Collection, Labeller, OcrReader
 from foveal.types import Answer, Evidence, ImageRef, Label, Plan, PlanChange, Scope, SubQuestion
 
@@ -59,6 +58,13 @@ class ResearchState(TypedDict, total=False):
     rounds: int
     stop_reason: str
     answer: Answer
+
+
+class BranchResult(TypedDict, total=False):
+    """What a branch gives back to the run."""
+
+    evidence: Annotated[dict[str, Evidence], merge]
+    findings: Annotated[dict[str, Finding], merge]
 
 
 class BranchState(TypedDict, total=False):

@@ -30,8 +30,7 @@ def _load(name: str) -> tuple[dict[str, Any], tuple[tuple[str, jinja2.Template],
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)
     pieces = _SECTION.split(body)[1:]
     sections = tuple(
-        (role, environment.from_string(text.strip("\n")))
-        for role, text in zip(pieces[::2], pieces[1::2], strict=True)
+        (role, environment.from_string(text.strip("\n"))) for role, text in zip(pieces[::2], pieces[1::2], strict=True)
     )
     return yaml.safe_load(front), sections, hashlib.sha256(source.encode()).hexdigest()
 

@@ -65,25 +65,19 @@ def report(answer: Answer, index: Path | None) -> str:
     if answer.citations:
         lines += ["## Sources", ""]
         for cited in answer.citations:
-            lines.append(
-                f"{cited.n}. **{_markdown(cited.title or cited.doc_id)}** ({where_to_open(cited, index)})"
-            )
+            lines.append(f"{cited.n}. **{_markdown(cited.title or cited.doc_id)}** ({where_to_open(cited, index)})")
             if cited.quote:
                 lines.append(f"   > {_markdown(one_line(cited.quote, 2000))}")
         lines.append("")
     if answer.plan:
         lines += ["## Plan", ""]
         for step in answer.plan:
-            shown = Step(
-                step.id, step.text, answer=step.answer, confidence=step.confidence, reason=step.reason
-            )
+            shown = Step(step.id, step.text, answer=step.answer, confidence=step.confidence, reason=step.reason)
             lines.append(f"- `{step.id}` {_markdown(one_line(step.text + outcome_of(shown)))}: {step.status}")
         lines.append("")
     if answer.plan_log:
         lines += ["## Changes of the plan", ""]
-        lines += [
-            f"- {change.version}: {change.code} {_markdown(change.detail)}" for change in answer.plan_log
-        ]
+        lines += [f"- {change.version}: {change.code} {_markdown(change.detail)}" for change in answer.plan_log]
         lines.append("")
     notes: list[Any] = [*answer.warnings, *(f"conflict: {dict(item)}" for item in answer.conflicts)]
     if notes:

@@ -43,9 +43,7 @@ def _print_version(wanted: bool) -> None:
 def _root(
     config: Annotated[
         Path | None,
-        typer.Option(
-            "--config", metavar="FILE", help="Settings file instead of ./foveal.toml.", show_default=False
-        ),
+        typer.Option("--config", metavar="FILE", help="Settings file instead of ./foveal.toml.", show_default=False),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something breaks.")] = False,
     version: Annotated[

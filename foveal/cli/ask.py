@@ -16,7 +16,7 @@ from foveal.cli.interrupt import run_until_interrupted
 from foveal.cli.output import note, print_json, say
 from foveal.cli.plan_view import View, make_view
 from foveal.cli.saving import SavedRun
-from foveal.errors import BadInput, BadQuestion, Cancelled, ModelError
+from foveal.errors import BadInput, Cancelled, ModelError
 from foveal.settings import Settings
 from foveal.types import Answer, Event
 
@@ -27,14 +27,10 @@ SAVE_IT = "Save the picture to a file and give its path: -i picture.jpg"
 
 def ask(
     context: typer.Context,
-    question: Annotated[
-        str, typer.Argument(metavar="QUESTION", help="What you want to know.", show_default=False)
-    ],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What you want to know.", show_default=False)],
     image: Annotated[
         list[str] | None,
-        typer.Option(
-            "-i", "--image", metavar="IMAGE", help="A picture's path; may be repeated.", show_default=False
-        ),
+        typer.Option("-i", "--image", metavar="IMAGE", help="A picture's path; may be repeated.", show_default=False),
     ] = None,
     index: options.Index = None,
     web: options.Web = None,
@@ -62,7 +58,9 @@ def ask(
 
     The plan is shown live on standard error, the answer printed on standard output.
     """
-    check_question(question)
+    from foveal.api import checked_question
+
+    question = checked_question(question)
     pictures = picture_paths(image or ())
     settings = options.settings_of(
         context,
@@ -78,9 +76,7 @@ def ask(
         deadline=deadline,
     )
     saved = SavedRun(save) if save is not None else None
-    answer = run_until_interrupted(
-        _ask(settings, question, pictures, make_view(question, quiet=quiet), saved)
-    )
+    answer = run_until_interrupted(_ask(settings, question, pictures, make_view(question, quiet=quiet), saved))
     if saved is not None:
         saved.finish(answer, settings.index)
     if json:
@@ -93,16 +89,6 @@ def ask(
             note(f"warning: {warning}")
         note(state_line(answer))
     return EXIT_CODES[answer.status]
-
-
-def check_question(question: str) -> None:
-    """Raise BadQuestion for a question without a single letter or digit."""
-    if not any(sign.isalnum() for sign in question):
-        said = "is empty" if not question.strip() else "has no words"
-        raise BadQuestion(
-            f"The question {said}.",
-            remedy='Ask in words, for example: foveal ask "What is this?" -i picture.jpg',
-        )
 
 
 def picture_paths(given: Sequence[str]) -> list[Path]:
@@ -121,16 +107,12 @@ def picture_paths(given: Sequence[str]) -> list[Path]:
         if missing:
             raise BadInput(f"There is no picture {name}.", remedy="Check the path after -i.")
         if path.is_dir():
-            raise BadInput(
-                f"{name} is a folder, not a picture.", remedy="Give the path of one picture after -i."
-            )
+            raise BadInput(f"{name} is a folder, not a picture.", remedy="Give the path of one picture after -i.")
         paths.append(path)
     return paths
 
 
-async def _ask(
-    settings: Settings, question: str, pictures: list[Path], view: View, saved: SavedRun | None
-) -> Answer:
+async def _ask(settings: Settings, question: str, pictures: list[Path], view: View, saved: SavedRun | None) -> Answer:
     with view:
         async with seams.make_foveal(settings) as foveal:
             return await follow(foveal, question, pictures, _both(view, saved))

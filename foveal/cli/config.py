@@ -28,8 +28,7 @@ def show(
     values = origin(options.settings_of(context))
     if json:
         settings = {
-            key: {"value": value, "origin": source} if where else value
-            for key, (value, source) in values.items()
+            key: {"value": value, "origin": source} if where else value for key, (value, source) in values.items()
         }
         print_json({"schema": "foveal.config/1", "settings": settings})
         return

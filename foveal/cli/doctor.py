@@ -25,9 +25,7 @@ def doctor(
     settings = options.settings_of(context, index=index, model=model)
     rows = run_until_interrupted(_examine(settings, shown=not json))
     if json:
-        parts = [
-            {"part": part, "ok": ok, "detail": detail, "remedy": remedy} for part, ok, detail, remedy in rows
-        ]
+        parts = [{"part": part, "ok": ok, "detail": detail, "remedy": remedy} for part, ok, detail, remedy in rows]
         print_json({"schema": "foveal.doctor/1", "ok": all(row[1] for row in rows), "parts": parts})
     return 0 if all(row[1] for row in rows) else 4
 

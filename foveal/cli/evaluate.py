@@ -33,9 +33,7 @@ TopK = Annotated[int, typer.Option("--k", min=1, help="Depth of recall.")]
 def run(
     context: typer.Context,
     questions: Questions,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where the run is kept.", show_default=False)
-    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the run is kept.", show_default=False)],
     index: options.Index = None,
     categories: Annotated[
         str | None, typer.Option("--categories", metavar="A,B", help="Only these.", show_default=False)
@@ -44,9 +42,7 @@ def run(
         int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default=False)
     ] = None,
     concurrency: Annotated[int, typer.Option("--concurrency", metavar="N", min=1, max=256)] = 1,
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on with a run, or start over.")
-    ] = True,
+    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with a run, or start over.")] = True,
     strategy: options.Strategy = None,
     profile: options.Profile = None,
     model: options.Model = None,
@@ -89,6 +85,8 @@ def run(
             progress=show,
         )
         async with seams.make_foveal(settings) as foveal:
+            if settings.strategy != "direct":
+                await foveal.collection()  # a collection that cannot be opened is known before the first question
 
             async def answer(question: Any, on_event: Any) -> Any:
                 return await follow(foveal, question.question, [Path(p) for p in question.images], on_event)
@@ -185,24 +183,15 @@ def _show(now: Any, bar: Bar) -> None:
 
 def _config(settings: Settings) -> dict[str, Any]:
     """What answers depend on, and nothing secret."""
+    from foveal.prompts.loader import prompts_hash
+
     keys = (
         "model", "planner_model", "answer_model", "profile", "strategy", "web",
         "max_calls", "max_usd", "deadline", "ocr", "openai_base_url",
     )  # fmt: skip
     values: dict[str, Any] = {key: getattr(settings, key) for key in keys}
     values["index"] = str(settings.index.absolute()) if settings.index else None
-    return {**values, "prompts": _prompts_hash()}
-
-
-def _prompts_hash() -> str:
-    import hashlib
-    from importlib import resources
-
-    digest = hashlib.sha256()
-    root = Path(str(resources.files("foveal.prompts")))
-    for path in sorted(root.rglob("*.md")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    return {**values, "prompts": prompts_hash()}
 
 
 def _versions() -> dict[str, str]:

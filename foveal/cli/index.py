@@ -56,12 +56,12 @@ def add(
             f"removed {report.removed}, unchanged {report.unchanged}, "
             f"skipped {len(report.skipped)}, failed {len(report.failed)}"
         )
-        speed = report.docs / report.seconds if report.seconds else 0.0
-        share = report.seconds_in_embedders / report.seconds if report.seconds else 0.0
-        say(
-            f"{report.docs} documents and {report.pictures} pictures in {lasting(report.seconds)} "
-            f"({speed:.1f} documents a second, {share:.0%} of the time in the models)"
-        )
+        if report.docs:
+            speed, share = report.docs / report.seconds, report.seconds_in_embedders / report.seconds
+            say(
+                f"{report.docs} documents and {report.pictures} pictures in {lasting(report.seconds)} "
+                f"({speed:.1f} documents a second, {share:.0%} of the time in the models)"
+            )
         for word in ("failed", "skipped", "notices"):
             _reasons(word, getattr(report, word))
     return 2 if nothing and report.failed else 0
@@ -117,9 +117,7 @@ def remove(
     context: typer.Context,
     names: Annotated[
         list[str],
-        typer.Argument(
-            metavar="NAME...", help="Document ids, or files, folders and corpora.", show_default=False
-        ),
+        typer.Argument(metavar="NAME...", help="Document ids, or files, folders and corpora.", show_default=False),
     ],
     index: options.Index = None,
     json: options.Json = False,

@@ -31,15 +31,11 @@ AnswerModel = Annotated[
 ]
 Profile = Annotated[
     str | None,
-    typer.Option(
-        "--profile", metavar="P", help="fast, balanced or deep: how much to spend.", show_default=False
-    ),
+    typer.Option("--profile", metavar="P", help="fast, balanced or deep: how much to spend.", show_default=False),
 ]
 Strategy = Annotated[
     str | None,
-    typer.Option(
-        "--strategy", metavar="S", help="adaptive, guided or direct (no searching).", show_default=False
-    ),
+    typer.Option("--strategy", metavar="S", help="adaptive, guided or direct (no searching).", show_default=False),
 ]
 Web = Annotated[
     str | None,
@@ -47,9 +43,7 @@ Web = Annotated[
 ]
 MaxCalls = Annotated[
     int | None,
-    typer.Option(
-        "--max-calls", metavar="N", help="Most model calls, and most tool calls.", show_default=False
-    ),
+    typer.Option("--max-calls", metavar="N", help="Most model calls, and most tool calls.", show_default=False),
 ]
 MaxUsd = Annotated[
     float | None,

@@ -71,7 +71,8 @@ class Bar:
             self._bar.update(self._task, completed=done, total=max(total, 1), description=words, visible=True)
             return
         now = time.monotonic()
-        line = f"{self._what}: {done}/{total} {self._unit}".rstrip() + f" {stage}"
+        count = f" {done}/{total} {self._unit}".rstrip() + "," if total else ""
+        line = f"{self._what}:{count} {stage}"
         if line != self._said and (now >= self._next_line or (total and done >= total)):
             note(line)
             self._said, self._next_line = line, now + LINE_EVERY

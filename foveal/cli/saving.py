@@ -44,6 +44,4 @@ class SavedRun:
             try:
                 (self._folder / name).write_bytes(text.encode("utf-8", "backslashreplace"))
             except OSError as error:
-                raise StorageFull(
-                    f"{self._folder / name} cannot be written: {error.strerror or error}."
-                ) from None
+                raise StorageFull(f"{self._folder / name} cannot be written: {error.strerror or error}.") from None

@@ -99,11 +99,7 @@ def _file_name(question_id: str) -> str:
     name = quote(question_id.encode("utf-8", "replace"), safe=" @+,")
     name = "%2E" + name[1:] if name.startswith(".") else name
     if len(name) > LONGEST_NAME:
-        return (
-            name[:LONGEST_NAME]
-            + "-"
-            + hashlib.sha256(question_id.encode("utf-8", "replace")).hexdigest()[:12]
-        )
+        return name[:LONGEST_NAME] + "-" + hashlib.sha256(question_id.encode("utf-8", "replace")).hexdigest()[:12]
     return name
 
 

@@ -17,7 +17,7 @@ from difflib import SequenceMatcher
 EXTRA_WORDS = 200
 """Characters an answer may have beside the expected words."""
 SPELLING = 0.88
-"""Similarity from which a longer name counts as another spelling (Damavand, Damawand)."""
+"""Similarity from which a longer name counts as another spelling (Kilimanjaro, Kilimandjaro)."""
 SHORT = 3
 """Aliases up to this length (IT, XOF, 35) must stand as printed."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,8 @@ from typing import Any
 from foveal.errors import StorageFull
 from foveal.evaluation.questions import BadRow, json_lines, read_bytes
 from foveal.types import Answer
+
+_MARK = re.compile(r"\s*\[(\d{1,3})\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,12 @@ class Prediction:
 
     @classmethod
     def of(cls, question_id: str, answer: Answer, seconds: float) -> Prediction:
-        """Return the row of a finished question."""
+        """Return the row of a finished question; marks of its citations are left to the trace."""
+        cited = {str(citation.n) for citation in answer.citations}
+        words = _MARK.sub(lambda mark: "" if mark[1] in cited else mark[0], answer.answer)
         return cls(
             id=question_id,
-            answer=answer.answer,
+            answer=words.strip(),
             retrieved=tuple(answer.retrieved),
             searches=sum(answer.usage.tool_calls.values()),
             seconds=round(seconds, 3),

@@ -106,9 +106,7 @@ def load_questions(path: Path) -> QuestionSet:
         questions.append(question.model_copy(update={"images": images}))
     if not questions:
         detail = f" ({bad[0]})" if bad else ""
-        raise BadInput(
-            f"{path} holds no question{detail}.", remedy='Each line is an object with "id" and "question".'
-        )
+        raise BadInput(f"{path} holds no question{detail}.", remedy='Each line is an object with "id" and "question".')
     return QuestionSet(tuple(questions), tuple(bad), hashlib.sha256(data).hexdigest())
 
 

@@ -13,7 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from foveal.errors import BadInput, Cancelled, FovealError, StorageFull
+from foveal.errors import (
+    BadConfig,
+    BadInput,
+    Cancelled,
+    FovealError,
+    IndexError_,
+    ModelUnavailable,
+    StorageFull,
+)
 from foveal.evaluation.folder import RunFolder
 from foveal.evaluation.predictions import Prediction, PredictionLog
 from foveal.evaluation.questions import BadRow, Question
@@ -21,6 +29,10 @@ from foveal.types import Answer, Event
 
 Asker = Callable[[Question, Callable[[Event], None]], Awaitable[Answer]]
 """Answers one question and hands on each event as it happens."""
+
+
+ENDING = (StorageFull, Cancelled, BadConfig, ModelUnavailable, IndexError_)
+"""Errors that every further question would meet too: they end the run, and no row is written for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +93,9 @@ class Runner:
     ) -> Totals:
         """Ask *questions* that have no row yet; without *resume* start over.
 
-        An exception of *ask* becomes a row of status ``failed``; only a full disk ends the run. On
+        An exception of *ask* becomes a row of status ``failed``, but for those in :data:`ENDING`. On
         cancellation finished rows stay, and running questions are asked again by the next run.
-        Raises BadConfig (the folder holds a run of another configuration), BadInput, StorageFull.
+        Raises BadConfig (the folder holds another configuration), BadInput, and those of :data:`ENDING`.
         """
         with self._folder.locked():
             kept = self._folder.prepare(resume=resume)
@@ -107,9 +119,7 @@ class Runner:
                 self._folder.write_record({**record, "finished_at": _now()}, totals=asdict(totals))
             return totals
 
-    async def _ask_all(
-        self, todo: Sequence[Question], ask: Asker, log: PredictionLog, totals: Totals
-    ) -> None:
+    async def _ask_all(self, todo: Sequence[Question], ask: Asker, log: PredictionLog, totals: Totals) -> None:
         waiting = iter(todo)
 
         async def worker() -> None:
@@ -137,7 +147,7 @@ class Runner:
             if answer.status == "cancelled":
                 raise Cancelled("The question was cancelled.")
             prediction = Prediction.of(question.id, answer, time.perf_counter() - began)
-        except (StorageFull, Cancelled):
+        except ENDING:
             raise
         except Exception as error:
             code = error.code if isinstance(error, FovealError) else "bug"

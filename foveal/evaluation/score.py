@@ -83,9 +83,7 @@ class Citations:
         return {**asdict(self), "rate": self.rate}
 
 
-def judge(
-    questions: Iterable[Question], predictions: Mapping[str, Prediction], *, k: int = 10
-) -> list[Judged]:
+def judge(questions: Iterable[Question], predictions: Mapping[str, Prediction], *, k: int = 10) -> list[Judged]:
     """Judge each question; one without a prediction is wrong."""
     return [_judged(question, predictions.get(question.id), k) for question in questions]
 
@@ -105,9 +103,7 @@ def _judged(question: Question, prediction: Prediction | None, k: int) -> Judged
     return Judged(
         question=question,
         prediction=prediction,
-        correct=metrics.is_correct(
-            given.answer, question.answers, question.answer_type, abstained=given.abstained
-        ),
+        correct=metrics.is_correct(given.answer, question.answers, question.answer_type, abstained=given.abstained),
         exact=metrics.exact_match(given.answer, question.answers) if comparable else None,
         f1=metrics.token_f1(given.answer, question.answers) if comparable else None,
         recall=metrics.recall_at(given.retrieved, question.evidence, k),

@@ -6,7 +6,6 @@ from typing import Any
 
 from foveal.graphs.state import Research, ResearchState
 from foveal.prompts.loader import render
-
 from foveal.types import Answer, Plan, PlanChange, SubQuestion
 
 
@@ -27,15 +26,17 @@ async def answer_directly(state: ResearchState, work: Research) -> dict[str, Any
     )
     text = call.text.strip()
     unable = not text or "unable to determine" in text.lower()
-    step = step.having(
-        status="insufficient" if unable else "answered", answer=None if unable else text, confidence=0.3
-    )
+    step = step.having(status="insufficient" if unable else "answered", answer=None if unable else text, confidence=0.3)
     work.emit("subquestion.finished", {"step": step})
     answer = Answer(
-        run_id=state["run_id"], question=state["question"], answer="Unable to determine." if unable else text,
-        status="insufficient" if unable else "answered", stop_reason="insufficient_evidence" if unable else "answered",
-        confidence=0.0 if unable else 0.3, config=work.config,
-    )  # fmt: skip
+        run_id=state["run_id"],
+        question=state["question"],
+        answer="Unable to determine." if unable else text,
+        status="insufficient" if unable else "answered",
+        stop_reason="insufficient_evidence" if unable else "answered",
+        confidence=0.0 if unable else 0.3,
+        config=work.config,
+    )
     return {
         "answer": answer,
         "plan": Plan((step,), source="direct"),

@@ -77,7 +77,9 @@ def test_before_is_decided_in_code_after_the_description_is_resolved() -> None:
 
 
 def test_coordinated_questions_follow_each_other() -> None:
-    assert texts("Identify the bird in the photo. Which order is it part of, and which class is that order part of?", 1)[1:] == [
+    assert texts(
+        "Identify the bird in the photo. Which order is it part of, and which class is that order part of?", 1
+    )[1:] == [
         "Which order is #s1 part of",
         "which class is #s2 part of?",
     ]
@@ -86,7 +88,11 @@ def test_coordinated_questions_follow_each_other() -> None:
 @pytest.mark.parametrize(
     ("question", "images", "wanted"),
     [
-        ('Find the photo that matches this description: "a red boat on a lake". Answer with its id.', 0, "a red boat on a lake"),
+        (
+            'Find the photo that matches this description: "a red boat on a lake". Answer with its id.',
+            0,
+            "a red boat on a lake",
+        ),
         ("Show me a picture of a steam engine", 0, "a steam engine"),
     ],
 )

@@ -9,7 +9,9 @@ def passage(title: str, text: str, n: int = 1, trusted: bool = False) -> Passage
 
 
 async def test_a_key_is_read_without_the_model() -> None:
-    solved = await solve(ScriptedModel([]), "What is the capital of Ida?", [passage("Ida", "Capital: Arx. Area: 3 km.")], names=("Ida",))
+    solved = await solve(
+        ScriptedModel([]), "What is the capital of Ida?", [passage("Ida", "Capital: Arx. Area: 3 km.")], names=("Ida",)
+    )
     assert solved.reading is not None
     assert (solved.reading.answer, solved.reading.how, solved.calls) == ("Arx", "record", ())
     assert solved.reading.quote == "Capital: Arx"
@@ -17,7 +19,12 @@ async def test_a_key_is_read_without_the_model() -> None:
 
 async def test_the_longest_of_a_list_is_chosen_in_code() -> None:
     text = "Land boundaries:\n  border countries: Bel 1,200 km; Cor 13,000 km; Dun 45 km"
-    solved = await solve(ScriptedModel([]), "Which country shares the longest land border with Ida?", [passage("Ida", text)], names=("Ida",))
+    solved = await solve(
+        ScriptedModel([]),
+        "Which country shares the longest land border with Ida?",
+        [passage("Ida", text)],
+        names=("Ida",),
+    )
     assert solved.reading is not None
     assert (solved.reading.answer, solved.reading.how) == ("Cor", "extreme")
 
@@ -27,7 +34,11 @@ async def test_the_most_probable_passage_is_read_and_its_sentence_quoted() -> No
     passages = [passage("A", "Something else.", 1), passage("B", "First. It was built by Bo Ek in 1901. Last.", 2)]
     solved = await solve(model, "Who built the tower?", passages)
     assert solved.reading is not None
-    assert (solved.reading.answer, solved.reading.passage.evidence_id, solved.reading.quote) == ("Bo Ek", "e2", "It was built by Bo Ek in 1901.")
+    assert (solved.reading.answer, solved.reading.passage.evidence_id, solved.reading.quote) == (
+        "Bo Ek",
+        "e2",
+        "It was built by Bo Ek in 1901.",
+    )
 
 
 async def test_words_that_do_not_stand_in_the_passage_are_refused() -> None:

@@ -9,7 +9,14 @@ from foveal.agents import values
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("6,893 m", 6893.0), ("about 3.4 million people", 3.4e6), ("-12.5 °C", -12.5), ("seven", 7.0), ("none", None), ("1 000 km", 1000.0)],
+    [
+        ("6,893 m", 6893.0),
+        ("about 3.4 million people", 3.4e6),
+        ("-12.5 °C", -12.5),
+        ("seven", 7.0),
+        ("none", None),
+        ("1 000 km", 1000.0),
+    ],
 )
 def test_number(text: str, number: float | None) -> None:
     assert values.number(text) == number
@@ -37,7 +44,14 @@ def test_valued_list_with_thousands() -> None:
     assert values.extreme([], "argmax") is None
 
 
-@given(st.lists(st.tuples(st.text("abcdefgh", min_size=2, max_size=8), st.integers(1, 99999)), min_size=2, max_size=8, unique_by=lambda t: t[0]))
+@given(
+    st.lists(
+        st.tuples(st.text("abcdefgh", min_size=2, max_size=8), st.integers(1, 99999)),
+        min_size=2,
+        max_size=8,
+        unique_by=lambda t: t[0],
+    )
+)
 def test_written_lists_are_read_back(pairs: list[tuple[str, int]]) -> None:
     text = "; ".join(f"{name.capitalize()} {value:,} km" for name, value in pairs)
     assert [(v.name.lower(), v.value) for v in values.valued(text)] == [(n, float(v)) for n, v in pairs]

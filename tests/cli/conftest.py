@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -79,7 +78,7 @@ class FakeFoveal:
     script: Callable[[str], Answer] = make_answer
     asked: list[tuple[str, list[Any]]] = field(default_factory=list)
     rows: Sequence[tuple[str, bool, str, str]] = (("text model", True, "0.1 s", ""),)
-    hang: bool = False
+    missing: Exception | None = None
     opened: int = 0
 
     async def __aenter__(self) -> FakeFoveal:
@@ -93,10 +92,12 @@ class FakeFoveal:
         self, question: str, images: Sequence[Any] = (), run_id: str | None = None
     ) -> AsyncIterator[Event]:
         self.asked.append((question, list(images)))
-        if self.hang:
-            await asyncio.sleep(60)
         for event in make_events(self.script(question)):
             yield event
+
+    async def collection(self) -> None:
+        if self.missing:
+            raise self.missing
 
     async def doctor(self, progress: Callable[[str], None]) -> Sequence[tuple[str, bool, str, str]]:
         progress("asking")

@@ -26,9 +26,17 @@ def test_answer_on_stdout_plan_on_stderr(foveal: Any, fake: FakeFoveal, picture:
         "[1] Chad: “N'Djamena is the capital of Chad.”",
         f"    document country:TD | https://example.org/chad | picture {'a' * 64}",
     ]
-    for words in ("looked: looks like Chad (0.93)", "plan: 1 step (model)", "s1 started", "s1 answered = Chad (0.93)",
-                  "image_search ok, 2 found, 0.3 s", "NEW_HOP: Chad is a country", "conflict: two capitals",
-                  "warning: the picture is small", "answered (answered), confidence 0.90; 2 model calls, 2 searches"):  # fmt: skip
+    for words in (
+        "looked: looks like Chad (0.93)",
+        "plan: 1 step (model)",
+        "s1 started",
+        "image_search ok, 2 found, 0.3 s",
+        "s1 answered = Chad (0.93)",
+        "NEW_HOP: Chad is a country",
+        "conflict: two capitals",
+        "warning: the picture is small",
+        "answered (answered), confidence 0.90; 2 model calls, 2 searches",
+    ):
         assert words in done.err
     assert fake.asked == [("Which city?", [picture, picture])]
     assert fake.opened == 0
@@ -72,12 +80,12 @@ def test_flags_become_settings(foveal: Any, fake: FakeFoveal) -> None:
     assert budget.rounds == 2
 
 
-@pytest.mark.parametrize("question", ["", "   ", "\n\t", "???", "…!", "—"])
+@pytest.mark.parametrize("question", ["", "   ", "\n\t", "???", "…!", "—", "x" * 9000])
 def test_question_without_words(foveal: Any, fake: FakeFoveal, question: str) -> None:
     done = foveal("ask", question)
     assert done.code == 2
     assert done.err.startswith("error: The question ")
-    assert "\n  Ask in words" in done.err
+    assert done.err.splitlines()[1].startswith("  ")
     assert done.out == "" and fake.asked == []
 
 
@@ -181,7 +189,6 @@ def test_bug_is_short_and_its_traceback_on_request(
 def test_run_without_an_end_is_an_error(
     foveal: Any, fake: FakeFoveal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.cli.conftest.make_events", lambda answer: [], raising=False)
     monkeypatch.setattr(sys.modules[FakeFoveal.__module__], "make_events", lambda answer: [])
     assert foveal("ask", "What is this?").code == 4
 
@@ -244,7 +251,19 @@ def test_live_tree_changes_with_the_events() -> None:
     assert "[bold]not markup[/bold]" in drawn()
 
 
-@pytest.mark.parametrize("kind", ["perceived", "plan.created", "plan.changed", "subquestion.started",
-                                  "subquestion.finished", "tool.returned", "warning", "answer.final", "new.kind"])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "perceived",
+        "plan.created",
+        "plan.changed",
+        "subquestion.started",
+        "subquestion.finished",
+        "tool.returned",
+        "warning",
+        "answer.final",
+        "new.kind",
+    ],
+)
 def test_a_view_outlives_events_without_data(kind: str) -> None:
     plan_view.LineView("q").show(Event(1, kind, {}))

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from foveal.tools.index.report import IngestReport, Stats, VerifyReport
 
 from foveal.cli import seams
 from foveal.errors import StorageFull
-from foveal.tools.index.report import IngestReport, Stats, VerifyReport
 
 
 class FakeCollection:

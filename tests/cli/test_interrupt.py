@@ -56,6 +56,6 @@ def test_row_61_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     time.sleep(0.5)
     assert process.poll() is None, "a thread that cannot be stopped is waited for"
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "stopped at once" in err

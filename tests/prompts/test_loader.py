@@ -6,8 +6,13 @@ from foveal.prompts.loader import names, prompts_hash, render
 
 
 def test_every_prompt_renders_with_its_inputs_and_ends_with_the_user() -> None:
-    inputs = {"read": ("question", "title", "passage"), "verify": ("question", "title", "passage"), "look": ("question", "picture_text"),
-              "direct": ("question", "seen"), "plan": ("question", "pictures")}  # fmt: skip
+    inputs = {
+        "read": ("question", "title", "passage"),
+        "verify": ("question", "title", "passage"),
+        "look": ("question", "picture_text"),
+        "direct": ("question", "seen"),
+        "plan": ("question", "pictures"),
+    }
     assert set(names()) == set(inputs)
     for name, keys in inputs.items():
         messages = render(name, **{k: f"[{k}]" for k in keys})

@@ -30,10 +30,9 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 def encode(image: Image.Image) -> tuple[bytes, str]:
     """Return RGB *image* as file bytes and their suffix: PNG for small pictures and drawings, else JPEG.
 
-    The same pixels give the same bytes (for one version of the codecs). No metadata is written.
+    The same pixels give the same bytes (for one version of the codecs). *image* must carry no metadata.
     """
     buffer = io.BytesIO()
-    image.info = {}
     if image.width * image.height <= _SMALL_PIXELS or image.getcolors(_FEW_COLOURS) is not None:
         image.save(buffer, "PNG", compress_level=6)
         return buffer.getvalue(), ".png"

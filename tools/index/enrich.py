@@ -32,7 +32,7 @@ TINY = 160
 """A picture whose longer side is shorter holds no text worth reading."""
 ENOUGH_TEXT = 200
 DRAWN = 0.2
-"""Share of one flat colour from which a picture is taken for a drawing, a chart or a scan, that may hold text."""
+"""Share of one flat colour from which a picture is taken for a drawing, chart or scan, that may hold text."""
 MIN_OCR_CONFIDENCE = 0.5
 
 
@@ -173,9 +173,11 @@ class Enricher:
             return False
         if self._ocr == "always":
             return True
-        if len(draft.raw.text) > ENOUGH_TEXT or max(image.size) < TINY:
+        words = draft.raw.text.strip()
+        if len(words) > ENOUGH_TEXT or max(image.size) < TINY:
             return False
-        return draft.raw.role in ("page", "chart") or draft.flat >= DRAWN
+        # a photo with a caption is told about already, and there are many of those
+        return not words or draft.raw.role in ("page", "chart") or draft.flat >= DRAWN
 
     def _read(self, image: Image.Image) -> str:
         assert self._models.ocr is not None

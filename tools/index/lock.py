@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -61,19 +62,12 @@ class WriterLock:
         self._stop.set()
         if self._beat is not None:
             self._beat.join(timeout=2)
-        if self._read().get("token") == self._token:
+        if _parsed(self.path).get("token") == self._token:
             self.path.unlink(missing_ok=True)
 
     def _record(self) -> bytes:
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "beat": time.time(), "token": self._token}
         return json.dumps(holder).encode()
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            holder = json.loads(self.path.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return holder if isinstance(holder, dict) else {}
 
     def _keep_beating(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):
@@ -84,11 +78,11 @@ class WriterLock:
                 beat.replace(self.path)
 
     def _clear_if_stale(self) -> None:
-        holder = self._read()
+        holder = _parsed(self.path)
         if not holder:
             # just created by another process that has not written yet, or left empty by a crash
             time.sleep(0.2)
-            holder = self._read()
+            holder = _parsed(self.path)
         if holder and _alive(holder):
             pid, host = holder.get("pid"), holder.get("host")
             raise IndexLocked(
@@ -96,10 +90,21 @@ class WriterLock:
                 remedy=f"Wait until it has finished, or stop it (kill {pid}), then run the command again.",
             )
         with contextlib.suppress(OSError):
-            # renaming first makes sure that only one of several waiting writers clears the dead lock
+            # renaming makes sure that only one of several waiting writers clears the dead lock
             dead = self.path.with_name(f"{LOCK_NAME}.dead-{self._token}")
             self.path.rename(dead)
+            if _parsed(dead).get("token") != holder.get("token"):
+                # another writer was quicker, and this is its new lock: give it back
+                self.path.hardlink_to(dead)
             dead.unlink()
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        holder = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return holder if isinstance(holder, dict) else {}
 
 
 def _alive(holder: dict[str, Any]) -> bool:
@@ -115,8 +120,6 @@ def _alive(holder: dict[str, Any]) -> bool:
 
 
 def _cannot_write(path: Path, error: OSError) -> Exception:
-    import errno
-
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull("The disk is full: the collection cannot be locked for writing.")
     return IndexLocked(

@@ -11,56 +11,22 @@ from foveal.tools.index.fuse import fold
 
 from foveal.types import Scope
 
-_UNITS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_ORDINALS = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-    "twentieth",
-]
+_UNIT_WORDS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen"""
+_TEN_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_ORDINAL_WORDS = """
+first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth
+fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"""
+_UNITS, _TENS, _ORDINALS = _UNIT_WORDS.split(), _TEN_WORDS.split(), _ORDINAL_WORDS.split()
 
 NUMBER = {word: value for value, word in enumerate(_UNITS) if value}
 NUMBER |= {word: 10 * value for value, word in enumerate(_TENS, start=2)}
-NUMBER |= {f"{ten}{join}{_UNITS[one]}": 10 * t + one
-           for t, ten in enumerate(_TENS, start=2) for one in range(1, 10) for join in ("-", " ")}  # fmt: skip
+NUMBER |= {
+    f"{ten}{join}{unit}": 10 * t + u
+    for t, ten in enumerate(_TENS, start=2)
+    for u, unit in enumerate(_UNITS[1:10], start=1)
+    for join in ("-", " ")
+}
 ORDINAL = {word: value for value, word in enumerate(_ORDINALS, start=1)}
 
 _EITHER = "|".join(sorted(NUMBER, key=len, reverse=True))

@@ -108,7 +108,7 @@ def test_vectors_are_those_the_model_compares(embedder: ClipEmbedder) -> None:
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], pixel_values=pixels
         ).logits_per_image[0]
         scaled = model.logit_scale.exp().item()
-    bias = float(getattr(model, "logit_bias", 0.0))
+    bias = model.logit_bias.item() if hasattr(model, "logit_bias") else 0.0
     ours = embedder.embed_texts(WORDS) @ embedder.embed_images([image])[0] * scaled + bias
     assert np.allclose(ours, expected.numpy(), atol=1e-3)
 

@@ -51,8 +51,8 @@ async def test_a_folder_of_every_kind(collection: LocalCollection, tmp_path: Pat
     picture(root / "old_tower.png", (200, 10, 10))
     write_pdf(root / "deep" / "paper_2021.pdf", ["Garnet mining grew.", "Cobalt mining fell."])
     (root / "page.html").write_text(
-        "<html><head><title>Rubies &amp; more</title></head><body><article><p>Rubies are red stones that people"
-        " have worn for a very long time, in many lands.</p></article></body></html>"
+        "<html><head><title>Rubies &amp; more</title></head><body><article><p>Rubies are red stones that"
+        " people have worn for a very long time, in many lands.</p></article></body></html>"
     )
     (root / "note.md").write_text("# Emeralds\n\nEmeralds are green.\n")
     (root / "plain.txt").write_bytes("Saphire sind blau, sagt Jürgen.".encode("cp1252"))
