@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _SEEN = r"(?:shown|pictured|depicted|visible|displayed|seen)"
 _PICTURE = r"(?:photo(?:graph)?|picture|image|drawing|painting|screenshot|figure)"
 _ORDINAL = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4}
-_WORD = r"(?!(?:of|the|where|which|that|who|whose|in|on|with|is|are|was|were|for|and)\b)[A-Za-z][\w'-]*"
+_WORD = r"(?!(?:of|the|where|which|what|that|who|whose|how|in|on|with|is|are|was|were|do|does|did|can|for|and)\b)[A-Za-z][\w'-]*"
 _NOUNS = rf"(?P<noun>(?:{_WORD}\s){{0,3}}?{_WORD})"
 _WHERE = rf"(?:(?:is\s|are\s)?{_SEEN}(?:\s(?:here|above|below|in\s(?:the|this)\s{_PICTURE}))?|in\s(?:the|this|that)\s{_PICTURE})"
 

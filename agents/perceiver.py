@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from foveal.agents.values import fold
 from foveal.types import ImageHit, Label
 
-NOUN_WEIGHT = 0.25
+NOUN_WEIGHT = 0.35
 LABEL_WEIGHT = 0.5
 CLOSE = 0.05
 """Two hypotheses whose scores are closer than this are not told apart by sight."""
@@ -52,6 +52,7 @@ class Hypothesis:
     image: str | None
     similarity: float
     why: str
+    aliases: tuple[str, ...] = ()
 
 
 def weigh(
@@ -83,7 +84,9 @@ def weigh(
         found.append(Hypothesis(hit.title, score, hit.doc_id, hit.image, hit.score, why))
     for label in labels:
         names = [n.strip() for n in label.name.split(",") if n.strip()]
-        name = next((n for n in names if fold(n) in titled), names[0] if names else "")
+        alike = {fold(hit.title) for hit in hits}
+        known = [n for n in names if fold(n) in titled]
+        name = next((n for n in known if fold(n) in alike), known[0] if known else names[0] if names else "")
         doc_id = titled.get(fold(name))
         if not name or (doc_id is None and not living):
             continue

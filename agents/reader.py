@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from foveal.agents.records import read_record
+from foveal.agents.records import read_lifespan, read_record
 from foveal.agents.values import direction, extreme, fold, items, same_thing, valued
 from foveal.prompts.loader import render
 from foveal.protocols import ChatModel
@@ -20,6 +20,8 @@ from foveal.types import Generation, Message, Part
 
 SURE = 0.9
 """A passage this probable to answer ends the search for a better one."""
+SURE_OF_NAMED = 0.75
+"""The same, when the passage is about the very thing the question names."""
 ENOUGH = 0.5
 """Below this nothing is read: the evidence does not suffice."""
 _YES_NO = re.compile(r"^(?:is|are|was|were|did|does|do|has|have|can)\b", re.I)
@@ -74,7 +76,7 @@ def read_by_key(question: str, passages: Sequence[Passage], names: tuple[str, ..
     for passage in passages:
         if not names_thing(passage, names):
             continue
-        entry = read_record(question, passage.text, names=names)
+        entry = read_lifespan(question, passage.text) or read_record(question, passage.text, names=names)
         if entry is None:
             continue
         keys = " ".join(entry.path)
@@ -88,14 +90,13 @@ def read_by_key(question: str, passages: Sequence[Passage], names: tuple[str, ..
             how = "extreme"
         else:
             answer, how = entry.value, "record"
-        quote = f"{entry.path[-1]}: {entry.value}"
         at = passage.text.rfind(entry.path[-1], 0, entry.start)
         return Reading(
             answer=answer,
             values=items(answer),
             confidence=0.95,
             passage=passage,
-            quote=passage.text[at : entry.end] if at >= 0 else quote,
+            quote=passage.text[max(at, 0) : entry.end],
             start=passage.start + max(at, 0),
             end=passage.start + entry.end,
             how=how,
@@ -126,10 +127,11 @@ async def solve(
         messages = render("read", question=question, title=passage.title, passage=passage.text)
         probability, call = await model.yes_probability(messages, task="read", cancel=cancel)
         calls.append(call)
-        if names and not names_thing(passage, names) and not _mentions(passage.text, names):
+        named = bool(names) and names_thing(passage, names)
+        if names and not named and not _mentions(passage.text, names):
             probability *= 0.5  # a value of another thing reads just as well
         judged.append((probability, passage, messages))
-        if probability >= SURE:
+        if probability >= (SURE_OF_NAMED if named else SURE):
             break
     judged.sort(key=lambda j: -j[0])
     best = judged[0][0] if judged else 0.0
@@ -178,8 +180,9 @@ def grounded(passage: Passage, answer: str, confidence: float) -> Reading | None
     at = passage.text.lower().find(answer.lower())
     if at < 0:
         words = fold(answer).split()
-        present = set(fold(f"{passage.title} {passage.text}").split())
-        if not words or sum(w in present for w in words) < len(words):
+        present = fold(f"{passage.title} {passage.text}").split()
+        # "Peru" stands in "Peruvian": a name may be read off its adjective
+        if not words or not all(any(p == w or (len(w) >= 4 and p.startswith(w)) for p in present) for w in words):
             return None
         first = re.search(re.escape(answer.split()[0]), passage.text, re.I)
         at = first.start() if first else 0

@@ -108,6 +108,16 @@ def read_record(question: str, text: str, *, names: tuple[str, ...] = ()) -> Ent
     return best[1] if best else None
 
 
+def read_lifespan(question: str, text: str) -> Entry | None:
+    """Return the year of birth or death from "(1760-1849)", when *question* asks for one of them."""
+    asked = re.search(r"\b(born|birth|die|died|death)\b", question, re.I)
+    span = re.search(r"\((?:[^()]*?\b)?(?P<born>\d{3,4})\s*[-–]\s*(?P<died>\d{3,4})\)", text)
+    if not asked or not span or not re.search(r"\b(?:when|year|date)\b", question, re.I):
+        return None
+    which = "born" if asked[1].lower().startswith("b") else "died"
+    return Entry((which,), span[which], span.start(which), span.end(which))
+
+
 def _content(key: str) -> set[str]:
     return {_stem(w) for w in fold(re.sub(r"\([^)]*\)", "", key)).split() if w not in _STOP}
 

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from foveal.agents import perceiver, reader
+from foveal.agents import reader
 from foveal.agents.values import fold, same_thing
 from foveal.errors import BudgetExceeded, Cancelled, FovealError
+from foveal.graphs.identify import identify, picture_entry
 from foveal.graphs.state import BranchResult, BranchState, Finding, Research
 from foveal.prompts.loader import render
-from foveal.types import Document, Evidence, ImageHit, Label, Scope, SubQuestion, TextHit
+from foveal.types import Evidence, ImageHit, Scope, SubQuestion, TextHit
 
 PASSAGES = 8
 """Passages that are put in order for the solver; it judges the first few."""
-IDENTIFIED = 0.3
-"""Least score of a hypothesis that is taken for what the picture shows."""
-_CONFIRMED = 3
+SHOWN = 10
+"""Look-alikes that are entered in the ledger."""
 
 
 def build_branch() -> Any:
@@ -92,7 +91,7 @@ async def _collection(state: BranchState, work: Research) -> list[Any]:
 
 async def _image_search(state: BranchState, work: Research) -> list[Any]:
     assert work.collection is not None and state.get("image")
-    return list(await work.collection.search_image(state["image"], k=15))  # type: ignore[arg-type]
+    return list(await work.collection.search_image(state["image"], k=60))  # type: ignore[arg-type]
 
 
 async def _picture_search(state: BranchState, work: Research) -> list[Any]:
@@ -110,23 +109,8 @@ async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]
     now = work.now()
     ledger: dict[str, Evidence] = {}
     if step.tool in ("image_search", "picture_search"):
-        for n, hit in enumerate(found, 1):
-            ledger[f"{step.id}e{n}"] = Evidence(
-                id=f"{step.id}e{n}",
-                kind="image",
-                doc_id=hit.doc_id,
-                title=hit.title,
-                quote=hit.text[:300],
-                end=len(hit.text[:300]),
-                url=hit.url,
-                image=hit.image,
-                page=hit.page,
-                score=round(hit.score, 4),
-                margin=round(hit.margin, 4),
-                tool=step.tool,
-                sub_question=step.id,
-                retrieved_at=now,
-            )
+        for n, hit in enumerate(found[:SHOWN], 1):
+            ledger[f"{step.id}e{n}"] = picture_entry(step, n, hit, now)
     elif step.tool == "collection":
         for n, hit in enumerate(order(found, state), 1):
             kind = "page" if hit.page is not None else "text"
@@ -194,9 +178,10 @@ def order(hits: Sequence[TextHit], state: BranchState) -> list[TextHit]:
 async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
     """Answer the sub-question from its evidence alone."""
     work, step = runtime.context, state["step"]
+    entry: dict[str, Evidence] = {}
     try:
         if step.tool == "image_search":
-            solved = await _identify(state, work)
+            solved, entry = await identify(state, work)
         elif step.tool == "picture_search":
             solved = _best_picture(state)
         elif step.tool == "none":
@@ -209,61 +194,11 @@ async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any
         raise
     except FovealError as problem:
         return _failed(work, step, "failed", str(problem))
-    retrieved = (
-        tuple(dict.fromkeys(h.doc_id for h in state.get("found", [])))
-        if step.tool != "collection"
-        else tuple(dict.fromkeys(e.doc_id for e in state.get("evidence", {}).values()))
-    )
-    if solved.evidence_ids:
-        first = [state["evidence"][i].doc_id for i in solved.evidence_ids if i in state["evidence"]]
-        retrieved = tuple(dict.fromkeys([*first, *retrieved]))
+    ledger = {**state.get("evidence", {}), **entry}
+    used = [ledger[i].doc_id for i in solved.evidence_ids if i in ledger]
+    retrieved = tuple(dict.fromkeys([*used, *(e.doc_id for e in in_order(ledger))]))
     work.emit("subquestion.finished", {"step": solved})
-    return {"findings": {step.id: Finding(solved, retrieved)}}
-
-
-async def _identify(state: BranchState, work: Research) -> SubQuestion:
-    assert work.collection is not None
-    step, seen = state["step"], state.get("perception")
-    hits: list[ImageHit] = state.get("found", [])
-    labels: tuple[Label, ...] = seen.labels if seen else ()
-    titled: dict[str, str] = {}
-    for label in labels:
-        for name in label.name.split(","):
-            documents = await work.collection.find_title(name.strip(), k=1)
-            if documents and fold(documents[0].title) == fold(name):
-                titled.setdefault(fold(name), documents[0].id)
-    counted = Counter(h.title for h in hits)
-    generic = frozenset([t for t in counted if await _is_generic(t, work)])
-    weighed = perceiver.weigh(step.noun, hits, labels, titled=titled, generic=generic)
-    work.emit(
-        "perceived",
-        {
-            "image": step.image,
-            "candidates": [{"title": h.name, "score": round(h.score, 3), "why": h.why} for h in weighed[:5]],
-            "labels": [{"name": label.name, "probability": round(label.probability, 3)} for label in labels],
-            "ocr": seen.ocr[:300] if seen else "",
-        },
-    )
-    if not weighed or weighed[0].score < IDENTIFIED:
-        return step.having(status="insufficient", reason="nothing in the collection looks like it")
-    best = weighed[0]
-    ids = tuple(e.id for e in state["evidence"].values() if best.image and e.doc_id == best.doc_id)[:1]
-    margin = best.score - (weighed[1].score if len(weighed) > 1 else 0.0)
-    reason = best.why + (f"; close to {weighed[1].name}" if len(weighed) > 1 and margin < perceiver.CLOSE else "")
-    return step.having(
-        status="answered",
-        answer=best.name,
-        values=(best.name,),
-        confidence=round(min(1.0, best.score), 3),
-        evidence_ids=ids,
-        reason=reason,
-    )
-
-
-async def _is_generic(title: str, work: Research) -> bool:
-    assert work.collection is not None
-    same: list[Document] = await work.collection.find_title(title, k=_CONFIRMED)
-    return len(same) >= _CONFIRMED and all(fold(d.title) == fold(title) for d in same)
+    return {"findings": {step.id: Finding(solved, retrieved)}, "evidence": entry}
 
 
 def _best_picture(state: BranchState) -> SubQuestion:
@@ -301,10 +236,9 @@ async def _look(state: BranchState, work: Research) -> SubQuestion:
 
 async def _look_up(state: BranchState, work: Research) -> SubQuestion:
     step = state["step"]
-    evidence = list(state.get("evidence", {}).values())
+    evidence = in_order(state.get("evidence", {}))
     if not evidence:
         return step.having(status="insufficient", reason="EMPTY: nothing was found")
-    evidence.sort(key=lambda e: int(e.id.rpartition("e")[2]))
     names = state.get("names", ())
     if state.get("listing") and (members := _members(step.noun, names, evidence)):
         return step.having(
@@ -347,6 +281,11 @@ def _members(noun: str, names: Sequence[str], evidence: Sequence[Evidence]) -> l
         if words and words <= title and any(n in fold(item.quote) for n in folded):
             members.setdefault(item.doc_id, item)
     return list(members.values())
+
+
+def in_order(ledger: Mapping[str, Evidence]) -> list[Evidence]:
+    """Return a branch's entries in the order in which they were ranked: ``s2e10`` comes after ``s2e9``."""
+    return sorted(ledger.values(), key=lambda e: int(e.id.rpartition("e")[2]))
 
 
 def _failed(work: Research, step: SubQuestion, status: str, reason: str) -> dict[str, Any]:

@@ -137,7 +137,8 @@ def branch_input(state: ResearchState, step: SubQuestion) -> BranchState:
     steps = {s.id: s for s in state["plan"].steps}
     parents = [steps[d] for d in step.depends_on if d in steps]
     text = progress.fill(step.text, steps)
-    names = [progress.name_of(p) for p in parents if p.answer and f"#{p.id}" in step.text]
+    asked = [p for p in parents if p.answer and f"#{p.id}" in step.text]
+    names = [n for p in asked for n in (p.values if p.purpose == "identify" else (progress.name_of(p),))]
     if not state.get("scope"):
         names += [n for n in proper_names(text) if not any(fold(n) in fold(m) or fold(m) in fold(n) for m in names)]
     about = [

@@ -78,8 +78,7 @@ def load_table() -> tuple[Weight, ...]:
     """Return the table that ships with Foveal."""
     rows = json.loads(resources.files("foveal.tools.embed").joinpath("weights.json").read_text("utf-8"))
     return tuple(
-        Weight(**{**row, "parts": tuple(Part(part["module"], part["path"]) for part in row["parts"])})
-        for row in rows
+        Weight(**{**row, "parts": tuple(Part(part["module"], part["path"]) for part in row["parts"])}) for row in rows
     )
 
 
@@ -247,9 +246,7 @@ class WeightStore:
 
     def _absent(self, weight: Weight, missing: Sequence[str]) -> ModelUnavailable:
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        return ModelUnavailable(
-            f"The {weight.role} ({weight.name}) is not installed: {shown} missing.", remedy=INSTALL
-        )
+        return ModelUnavailable(f"The {weight.role} ({weight.name}) is not installed: {shown} missing.", remedy=INSTALL)
 
     def _corrupt(self, weight: Weight, where: Path) -> WeightsCorrupt:
         return WeightsCorrupt(

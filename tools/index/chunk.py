@@ -75,8 +75,7 @@ def chunk_spans(text: str, *, max_words: int = MAX_WORDS) -> list[Span]:
 
     for unit in _units(text, max_words):
         if pack and (
-            total + unit.weight > max_words
-            or (unit.after_blank and unit.indent == 0 and total >= max_words * 0.6)
+            total + unit.weight > max_words or (unit.after_blank and unit.indent == 0 and total >= max_words * 0.6)
         ):
             flush(keep_heading=True)
         headings = [h for h in headings if h.indent < unit.indent]

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+
+from foveal.errors import BadImage, BadInput, IndexLocked, IndexMismatch
+from foveal.protocols import BlobStore
 from foveal.tools.index import project
 from foveal.tools.index.enrich import Embedders, OcrMode
 from foveal.tools.index.ingest import Ingestor, Progress
@@ -22,9 +25,6 @@ from foveal.tools.index.scope import Name, scope_in
 from foveal.tools.index.search import TextSearch
 from foveal.tools.index.store import Store
 from foveal.tools.index.verify import verify
-
-from foveal.errors import BadImage, BadInput, IndexLocked, IndexMismatch
-from foveal.protocols import BlobStore
 from foveal.types import Document, ImageHit, ImageRef, Scope, TextHit
 
 T = TypeVar("T")
@@ -79,9 +79,7 @@ class LocalCollection:
         return collection
 
     @classmethod
-    def create(
-        cls, path: str | Path, embedders: Embedders, *, pictures: BlobStore | None = None
-    ) -> LocalCollection:
+    def create(cls, path: str | Path, embedders: Embedders, *, pictures: BlobStore | None = None) -> LocalCollection:
         """Open the collection in *path*, made first if there is none. Raises as :meth:`open`, and
         StorageFull."""
         folder = Path(path).absolute()
@@ -191,9 +189,7 @@ class LocalCollection:
                     elif store.owner_of(name) is not None:
                         store.remove_documents([name])
                     else:
-                        raise BadInput(
-                            f"Nothing in the collection is called {name}.", remedy="Name a file or an id."
-                        )
+                        raise BadInput(f"Nothing in the collection is called {name}.", remedy="Name a file or an id.")
                 with self._guard:
                     if self._projection is not None:
                         project.sync(store, self._projection, list(project.spaces_of(store.meta())))
@@ -317,7 +313,6 @@ def _check_embedders(meta: dict[str, str], embedders: Embedders, folder: Path) -
     for key, value in _embedder_meta(embedders).items():
         if key in meta and meta[key] != value:
             raise IndexMismatch(
-                f"The collection in {folder} was made with {key.replace('_', ' ')} {meta[key]};"
-                f" this is {value}.",
+                f"The collection in {folder} was made with {key.replace('_', ' ')} {meta[key]}; this is {value}.",
                 remedy="Use the models it was made with, or index the sources again into a new folder.",
             )

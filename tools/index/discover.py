@@ -94,9 +94,7 @@ def _take(path: Path, root: Path, found: Sources, report: IngestReport, *, named
     elif not os.access(path, os.R_OK):
         problems.append((_printable(path), "not readable: permission denied"))
     elif kind == "corpus" and not named and not _is_corpus(path):
-        report.skipped.append(
-            (str(path), "a JSON Lines file, but its lines are no documents (id, title or text)")
-        )
+        report.skipped.append((str(path), "a JSON Lines file, but its lines are no documents (id, title or text)"))
     else:
         found.files.append((path, str(root), kind))
 
@@ -166,11 +164,7 @@ def corpus_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | None, str]]:
 def _problem(row: Any) -> str:
     if not isinstance(row, dict):
         return "not a JSON object"
-    if (
-        not isinstance(row.get("id"), str | int)
-        or isinstance(row.get("id"), bool)
-        or not str(row["id"]).strip()
-    ):
+    if not isinstance(row.get("id"), str | int) or isinstance(row.get("id"), bool) or not str(row["id"]).strip():
         return "no id"
     for key in ("title", "text", "image", "source", "licence", "url"):
         if row.get(key) is not None and not isinstance(row[key], str):

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
+
+from foveal.errors import BadImage, BadInput, IndexMismatch
+from foveal.protocols import ImageEmbedder, Labeller, OcrReader, TextEmbedder
 from foveal.tools.index.chunk import chunk_spans
 from foveal.tools.index.projection import bad_rows
 from foveal.tools.index.readers import RawDocument, clean
 from foveal.tools.index.report import IngestReport
 from foveal.tools.index.store import ChunkRow, DocumentRow, ImageRow
-
-from foveal.errors import BadImage, BadInput, IndexMismatch
-from foveal.protocols import ImageEmbedder, Labeller, OcrReader, TextEmbedder
 from foveal.types import Document, ImageRef, Label, Part
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ class Embedders:
         """Names everything that a stored row depends on beside its source."""
         labeller = self.labeller.id if self.labeller else "-"
         ocr = f"{self.ocr.id}/{ocr_mode}" if self.ocr else "-"
-        return "|".join(
-            (chunker, self.text.id, str(self.text.dim), self.eye.id, str(self.eye.dim), labeller, ocr)
-        )
+        return "|".join((chunker, self.text.id, str(self.text.dim), self.eye.id, str(self.eye.dim), labeller, ocr))
 
 
 class Blobs(Protocol):
@@ -95,9 +93,7 @@ class Draft:
 class Enricher:
     """Turns raw documents into rows, counting the seconds spent in models into *report*."""
 
-    def __init__(
-        self, embedders: Embedders, blobs: Blobs, report: IngestReport, *, ocr: OcrMode = "auto"
-    ) -> None:
+    def __init__(self, embedders: Embedders, blobs: Blobs, report: IngestReport, *, ocr: OcrMode = "auto") -> None:
         self._models = embedders
         self._blobs = blobs
         self._report = report
@@ -197,15 +193,11 @@ class Enricher:
         return vectors
 
     def _row(self, draft: Draft, vectors: np.ndarray) -> DocumentRow | str:
-        if bad_rows(vectors).any() or (
-            draft.features is not None and bad_rows(draft.features[None, :]).any()
-        ):
+        if bad_rows(vectors).any() or (draft.features is not None and bad_rows(draft.features[None, :]).any()):
             return "an embedder returned a zero or non-finite vector for it"
         image = None
         if draft.ref is not None and draft.features is not None:
-            image = ImageRow(
-                draft.ref, draft.role, draft.labels, draft.features, self._expected_label(draft.labels)
-            )
+            image = ImageRow(draft.ref, draft.role, draft.labels, draft.features, self._expected_label(draft.labels))
         raw = draft.raw
         document = Document(
             id=raw.id, title=raw.title, text=raw.text, image=draft.ref.sha256 if draft.ref else None,
@@ -223,9 +215,7 @@ class Enricher:
         2014)."""
         if not labels:
             return None
-        new = [
-            words for label in labels if (words := f"{label.name}: {label.gloss}") not in self._label_vectors
-        ]
+        new = [words for label in labels if (words := f"{label.name}: {label.gloss}") not in self._label_vectors]
         if new:
             self._label_vectors.update(zip(new, self._embed(new), strict=True))
         total = np.zeros(self._models.text.dim, dtype=np.float32)

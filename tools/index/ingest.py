@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from foveal.errors import BadInput, StorageFull
 from foveal.tools.index.chunk import CHUNKER
 from foveal.tools.index.discover import Sources, discover, units
 from foveal.tools.index.enrich import Blobs, Draft, Embedders, Enricher, OcrMode
@@ -17,8 +18,6 @@ from foveal.tools.index.projection import Projection
 from foveal.tools.index.readers import RawDocument, Unit, read, title_of
 from foveal.tools.index.report import IngestReport
 from foveal.tools.index.store import DocumentRow, Source, Store, UnitRow
-
-from foveal.errors import BadInput, StorageFull
 
 BATCH_DOCUMENTS = 64
 PAGE_GROUP = 32
@@ -51,9 +50,7 @@ class Ingestor:
         self.report = IngestReport()
         self._enricher = Enricher(embedders, blobs, self.report, ocr=ocr)
         self._ledger = store.ledger()
-        self._gone = {
-            s.digest: s for s in self._ledger.values() if s.kind != "row" and not Path(s.path).exists()
-        }
+        self._gone = {s.digest: s for s in self._ledger.values() if s.kind != "row" and not Path(s.path).exists()}
         self._seen: set[str] = set()
         self._done = 0
         self._total = 0
@@ -113,12 +110,7 @@ class Ingestor:
                 self._store.move(unit.uri, replace(known, root=unit.root))
             return True
         old = self._gone.get(unit.digest)
-        if (
-            known is None
-            and old is not None
-            and unit.kind == old.kind
-            and old.fingerprint == self._fingerprint
-        ):
+        if known is None and old is not None and unit.kind == old.kind and old.fingerprint == self._fingerprint:
             new = replace(old, uri=unit.uri, root=unit.root, path=str(unit.path))
             names = (Path(old.path).name, unit.path.name), (title_of(Path(old.path)), title_of(unit.path))
             self._store.move(old.uri, new, url=unit.path.as_uri(), renamed=names)
@@ -172,9 +164,7 @@ class Ingestor:
                     group = []
                 pages = int(raw.meta.get("pages", 0))
                 if raw.page == 1 and pages > _page_limit():
-                    self.report.notices.append(
-                        (str(unit.path), f"only the first {_page_limit()} of {pages} pages")
-                    )
+                    self.report.notices.append((str(unit.path), f"only the first {_page_limit()} of {pages} pages"))
             rows += self._enricher.rows(group, self._stage)
         except (BadInput, OSError) as error:
             self._reject(unit, error)
@@ -198,8 +188,7 @@ class Ingestor:
         taken = {
             row.source.uri
             for row in finished
-            if row.source.uri in self._ledger
-            or any(self._store.owner_of(d.document.id) for d in row.documents)
+            if row.source.uri in self._ledger or any(self._store.owner_of(d.document.id) for d in row.documents)
         }
         self._store.replace(finished)
         for row in finished:
@@ -214,9 +203,7 @@ class Ingestor:
 
     def _remove_gone(self, found: Sources) -> None:
         """What a root had before and has no more: deleted files, deleted lines."""
-        roots = {str(root) for root in found.roots} | {
-            str(path) for path, _, kind in found.files if kind == "corpus"
-        }
+        roots = {str(root) for root in found.roots} | {str(path) for path, _, kind in found.files if kind == "corpus"}
         broken = {source.rpartition(":")[0] for source, _ in self.report.failed}
         gone = [
             s.uri

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from foveal.protocols import TextEmbedder
 from foveal.tools.index.fuse import fts_query
 from foveal.tools.index.projection import Projection
 from foveal.tools.index.rows import Rows, stacked
 from foveal.tools.index.store import COLLECTION_OF_ROLE, ROLES
-
-from foveal.protocols import TextEmbedder
 from foveal.types import ImageHit
 
 EXACT_LIMIT = 100_000
@@ -23,7 +23,8 @@ SHRINK = 8.0
 """Pictures that a small collection's mean is pulled towards zero by: one picture's mean is the picture
 itself."""
 
-TEXT_WEIGHT, LABEL_WEIGHT, LEXICAL_WEIGHT = 1.0, 0.6, 0.25
+LABEL_WEIGHT, LEXICAL_WEIGHT = 0.2, 0.1
+"""Flat around these values on captions and on glosses of photos; what matters is the maximum before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,15 @@ class _Looks:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Vectors of words about pictures: of chunks [c, dim] with each one's document, of labels [n, dim]."""
+    """Vectors of words about pictures: of chunks [c, dim], of expected labels [n, dim].
+
+    ``owner`` is the place in ``docs`` of each chunk's document, ``of_labels`` whether a chunk is of label words.
+    """
 
     docs: list[str]
     owner: np.ndarray
     chunk_ids: np.ndarray
+    of_labels: np.ndarray
     chunks: np.ndarray
     labels: np.ndarray
 
@@ -74,9 +79,9 @@ class PictureSearch:
     def by_words(self, description: str, k: int) -> list[ImageHit]:
         """Documents with a picture that *description* fits.
 
-        score = best cosine with a chunk of its text or OCR
-              + LABEL_WEIGHT * cosine with its expected label vector (ConSE, Norouzi et al. 2014)
-              + LEXICAL_WEIGHT * BM25 / best BM25.
+        score = max(t, l) + LABEL_WEIGHT * l + LEXICAL_WEIGHT * BM25 / best BM25, with t the best cosine with a
+        chunk of its text or OCR and l the cosine with its expected label vector (ConSE, Norouzi et al. 2014).
+        The maximum lets photos without a word compete with captioned ones.
         """
         query = described(description)
         if not query.strip() or k <= 0:
@@ -85,14 +90,11 @@ class PictureSearch:
         if not words.docs:
             return []
         vector = np.asarray(self._embedder.embed_texts([query]), dtype=np.float32)[0]
-        scores = np.zeros(len(words.docs), dtype=np.float32)
-        if len(words.owner):
-            best = np.zeros(len(words.docs), dtype=np.float32)
-            np.maximum.at(best, words.owner, words.chunks @ vector)
-            scores += TEXT_WEIGHT * best
-        if words.labels.size:
-            scores += LABEL_WEIGHT * np.maximum(words.labels @ vector, 0.0)
-        scores += LEXICAL_WEIGHT * self._lexical(query, words)
+        spoken = words.owner[~words.of_labels]
+        told = np.zeros(len(words.docs), dtype=np.float32)
+        np.maximum.at(told, spoken, (words.chunks @ vector)[~words.of_labels])
+        seen = np.maximum(words.labels @ vector, 0.0)
+        scores = np.maximum(told, seen) + LABEL_WEIGHT * seen + LEXICAL_WEIGHT * self._lexical(query, words)
         order = np.argsort(-scores, kind="stable")[: k + 1]
         return self._hits([(words.docs[i], float(scores[i])) for i in order], k)
 
@@ -101,9 +103,7 @@ class PictureSearch:
         scores = np.zeros(len(words.docs), dtype=np.float32)
         found = self._rows.lexical(fts_query(query), 200, pictured=True)
         if found:
-            place = {
-                int(chunk): int(owner) for chunk, owner in zip(words.chunk_ids, words.owner, strict=True)
-            }
+            place = {int(chunk): int(owner) for chunk, owner in zip(words.chunk_ids, words.owner, strict=True)}
             top = max(score for _, score in found) or 1.0
             for chunk, score in found:
                 if chunk in place:
@@ -134,9 +134,7 @@ class PictureSearch:
                 rows = self._rows.all(f"{query} AND key IN ({marks})", (role, *(key for key, _ in near)))
             else:
                 rows = self._rows.all(f"{query} ORDER BY id", (role,))
-            looks = _Looks(
-                [row[0] for row in rows], _unit(stacked([row[1] for row in rows]) - centre), centre
-            )
+            looks = _Looks([row[0] for row in rows], _unit(stacked([row[1] for row in rows]) - centre), centre)
             if n <= EXACT_LIMIT:
                 self._looks[role] = looks
             return looks
@@ -145,13 +143,10 @@ class PictureSearch:
         with self._lock:
             self._fresh()
             if self._words is None:
-                images = self._rows.all(
-                    "SELECT doc_id, label_vector FROM images WHERE role <> 'page' ORDER BY id"
-                )
+                images = self._rows.all("SELECT doc_id, label_vector FROM images WHERE role <> 'page' ORDER BY id")
                 place = {row[0]: i for i, row in enumerate(images)}
                 chunks = self._rows.all(
-                    "SELECT id, doc_id, vector FROM chunks"
-                    " WHERE pictured = 1 AND part <> 'labels' ORDER BY id"
+                    "SELECT id, doc_id, vector, part = 'labels' FROM chunks WHERE pictured = 1 ORDER BY id"
                 )
                 chunks = [row for row in chunks if row[1] in place]
                 dim = int(self._rows.meta().get("text_dim", 0))
@@ -160,6 +155,7 @@ class PictureSearch:
                     [row[0] for row in images],
                     np.array([place[row[1]] for row in chunks], dtype=np.int64),
                     np.array([row[0] for row in chunks], dtype=np.int64),
+                    np.array([row[3] for row in chunks], dtype=bool),
                     stacked([row[2] for row in chunks]),
                     stacked([row[1] or nothing for row in images]),
                 )
@@ -175,9 +171,7 @@ class PictureSearch:
             if d is None or d.image is None:
                 continue
             margin = score - once[place + 1][1] if place + 1 < len(once) else 0.0
-            hits.append(
-                ImageHit(d.id, d.title, d.text, d.image, score, margin, page=d.page, url=d.url, meta=d.meta)
-            )
+            hits.append(ImageHit(d.id, d.title, d.text, d.image, score, margin, page=d.page, url=d.url, meta=d.meta))
         return hits
 
 

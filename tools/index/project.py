@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+
 from foveal.tools.index.projection import BATCH, Projection
 from foveal.tools.index.schema import translated
 from foveal.tools.index.store import COLLECTION_OF_ROLE, TEXT_CHUNKS, Store
@@ -46,9 +47,7 @@ def sync(store: Store, projection: Projection, names: list[str]) -> int:
 def needs_repair(store: Store, projection: Projection, names: list[str]) -> bool:
     """Whether a crash left the two stores different."""
     return any(
-        store.pending(name, 1)
-        or store.tombstones(name)
-        or projection.count(name) != store.count_projected(name)
+        store.pending(name, 1) or store.tombstones(name) or projection.count(name) != store.count_projected(name)
         for name in names
     )
 

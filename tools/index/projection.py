@@ -101,10 +101,7 @@ class Projection:
         """Stored vectors by id; ids that are not there are left out."""
         with self._translated():
             found = self._collections[name].get(ids=list(keys), include=["embeddings"])
-        return {
-            key: np.asarray(v, dtype=np.float32)
-            for key, v in zip(found["ids"], found["embeddings"], strict=True)
-        }
+        return {key: np.asarray(v, dtype=np.float32) for key, v in zip(found["ids"], found["embeddings"], strict=True)}
 
     def upsert(self, name: str, keys: Sequence[str], vectors: np.ndarray, docs: Sequence[str]) -> None:
         """Write records; *vectors* float32 [n, dim] of finite, non-zero rows (else ModelError)."""
@@ -157,9 +154,7 @@ class Projection:
         except BaseException as error:  # a panic of Chroma's Rust core is not an Exception
             text = str(error)
             if "full" in text.lower() or "No space left" in text:
-                raise StorageFull(
-                    f"The disk is full: the vector index in {self._index} cannot grow."
-                ) from error
+                raise StorageFull(f"The disk is full: the vector index in {self._index} cannot grow.") from error
             raise self._corrupt(text.splitlines()[0][:200] if text else type(error).__name__) from error
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from foveal.tools.index.fuse import fold
 from foveal.tools.index.schema import connect, translated
-
 from foveal.types import Document, Part, Scope
 
 _DOCUMENT = "id, title, text, image, ocr, labels, url, source, licence, page, meta"
@@ -93,10 +93,7 @@ class Rows:
     def chunk_ids(self, keys: Sequence[str]) -> dict[str, int]:
         """Row ids of chunk keys; keys that were removed meanwhile are left out."""
         marks = ",".join("?" * len(keys))
-        return {
-            row[0]: row[1]
-            for row in self.all(f"SELECT key, id FROM chunks WHERE key IN ({marks})", list(keys))
-        }
+        return {row[0]: row[1] for row in self.all(f"SELECT key, id FROM chunks WHERE key IN ({marks})", list(keys))}
 
     def chunks(self, ids: Sequence[int]) -> dict[int, ChunkText]:
         """Chunks by row id."""
@@ -113,8 +110,7 @@ class Rows:
     def chunk_vectors(self, doc_ids: Iterable[str]) -> tuple[list[int], list[str], np.ndarray]:
         """Row ids, document ids and vectors [n, dim] of all chunks of some documents."""
         rows = self.all(
-            "SELECT id, doc_id, vector FROM chunks"
-            " WHERE doc_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            "SELECT id, doc_id, vector FROM chunks WHERE doc_id IN (SELECT value FROM json_each(?)) ORDER BY id",
             (json.dumps(list(doc_ids)),),
         )
         return [row[0] for row in rows], [row[1] for row in rows], stacked([row[2] for row in rows])
@@ -170,13 +166,10 @@ class Rows:
             values.append(json.dumps(list(scope.doc_ids)))
         name = fold(scope.name) if scope.name else ""
         if name:
-            conditions.append(
-                "(instr(folded, ?) OR instr(doc_folded, ?) OR id = ? OR instr(lower(id), lower(?)))"
-            )
+            conditions.append("(instr(folded, ?) OR instr(doc_folded, ?) OR id = ? OR instr(lower(id), lower(?)))")
             values += [name, name, scope.name, scope.name]
         rows = self.all(
-            f"SELECT id, page, doc_name FROM documents WHERE {' AND '.join(conditions)}"
-            " ORDER BY doc_name, page, id",
+            f"SELECT id, page, doc_name FROM documents WHERE {' AND '.join(conditions)} ORDER BY doc_name, page, id",
             values,
         )
         if scope.page is None:
@@ -188,8 +181,7 @@ class Rows:
         return [
             row[0]
             for row in rows
-            if row[1] is not None
-            and row[1] == (scope.page if scope.page > 0 else last[row[2]] + 1 + scope.page)
+            if row[1] is not None and row[1] == (scope.page if scope.page > 0 else last[row[2]] + 1 + scope.page)
         ]
 
 

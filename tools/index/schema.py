@@ -133,13 +133,9 @@ def _from_sqlite(error: sqlite3.Error, folder: Path) -> FovealError:
     if "full" in text or name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR_WRITE"):
         return StorageFull(f"The disk is full: the collection in {folder} cannot grow.")
     if "locked" in text or "busy" in text:
-        return IndexLocked(
-            f"The collection in {folder} is busy.", remedy="Run the command again in a moment."
-        )
+        return IndexLocked(f"The collection in {folder} is busy.", remedy="Run the command again in a moment.")
     if "readonly" in text or "unable to open" in text:
-        return IndexLocked(
-            f"The collection in {folder} cannot be opened for this.", remedy="Check its permissions."
-        )
+        return IndexLocked(f"The collection in {folder} cannot be opened for this.", remedy="Check its permissions.")
     return IndexCorrupt(
         f"The collection's database in {folder} is damaged ({error}).",
         remedy=f"Restore {DATABASE} from a backup, or index the sources again into a new folder.",

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from foveal.tools.index.fuse import fold
-
 from foveal.types import Scope
 
 _UNIT_WORDS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
@@ -110,11 +109,7 @@ def _named(question: str, names: Iterable[Name]) -> Name | None:
 
 def _is_distinctive(stem: str) -> bool:
     """Long, and not a word or two that a sentence could hold by chance."""
-    return (
-        len(stem) >= 8
-        and (len(fold(stem).split()) >= 3 or any(c.isdigit() for c in stem))
-        and not stem.isdigit()
-    )
+    return len(stem) >= 8 and (len(fold(stem).split()) >= 3 or any(c.isdigit() for c in stem)) and not stem.isdigit()
 
 
 def _stem(name: str) -> str:

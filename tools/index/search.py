@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+
+from foveal.protocols import TextEmbedder
 from foveal.tools.index.fuse import fts_query, phrases, reciprocal_rank_fusion
 from foveal.tools.index.projection import Projection
 from foveal.tools.index.rows import Rows
 from foveal.tools.index.store import TEXT_CHUNKS
-
-from foveal.protocols import TextEmbedder
 from foveal.types import Scope, TextHit
 
 DEPTH = 50

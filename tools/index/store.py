@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from foveal.tools.index.chunk import CHUNKER
 from foveal.tools.index.fuse import fold, title_head
 from foveal.tools.index.schema import connect, translated
-
 from foveal.types import Document, ImageRef, Label, Part
 
 TEXT_CHUNKS = "text_chunks"
@@ -119,9 +119,7 @@ class Store:
     def ledger(self) -> dict[str, Source]:
         """All sources by uri."""
         with translated(self.folder):
-            rows = self.db.execute(
-                "SELECT uri, root, digest, fingerprint, kind, path FROM sources"
-            ).fetchall()
+            rows = self.db.execute("SELECT uri, root, digest, fingerprint, kind, path FROM sources").fetchall()
         return {row[0]: Source(*row) for row in rows}
 
     def owner_of(self, doc_id: str) -> str | None:
@@ -159,9 +157,7 @@ class Store:
                 "UPDATE sources SET uri = ?, root = ?, path = ? WHERE uri = ?",
                 (new.uri, new.root, new.path, old_uri),
             )
-            rows = db.execute(
-                "SELECT id, title, url, doc_name FROM documents WHERE source_uri = ?", (new.uri,)
-            )
+            rows = db.execute("SELECT id, title, url, doc_name FROM documents WHERE source_uri = ?", (new.uri,))
             for doc_id, title, old_url, name in rows.fetchall():
                 for before, after in renamed:
                     if title == before or (name and title.startswith(f"{before} page ")):
@@ -235,9 +231,7 @@ class Store:
         table, where, values = _table_of(collection)
         # counted in two indexes: a scan would read every vector
         total = self.db.execute(f"SELECT count(*) FROM {table} WHERE {where}", values).fetchone()[0]
-        waiting = self.db.execute(
-            f"SELECT count(*) FROM {table} WHERE {where} AND projected = 0", values
-        ).fetchone()[0]
+        waiting = self.db.execute(f"SELECT count(*) FROM {table} WHERE {where} AND projected = 0", values).fetchone()[0]
         return int(total - waiting)
 
     def tombstones(self, collection: str) -> list[str]:
@@ -264,9 +258,7 @@ class Store:
     def _drop_document(self, db: sqlite3.Connection, doc_id: str) -> None:
         rows = db.execute("SELECT id, key FROM chunks WHERE doc_id = ?", (doc_id,)).fetchall()
         db.executemany("DELETE FROM chunks_fts WHERE rowid = ?", [(row[0],) for row in rows])
-        db.executemany(
-            "INSERT OR IGNORE INTO tombstones VALUES (?, ?)", [(TEXT_CHUNKS, row[1]) for row in rows]
-        )
+        db.executemany("INSERT OR IGNORE INTO tombstones VALUES (?, ?)", [(TEXT_CHUNKS, row[1]) for row in rows])
         db.execute("DELETE FROM chunks WHERE doc_id = ?", (doc_id,))
         for key, role, blob in db.execute(
             "SELECT key, role, vector FROM images WHERE doc_id = ?", (doc_id,)
@@ -306,8 +298,7 @@ class Store:
         pictured = int(row.image is not None)
         for chunk in row.chunks:
             cursor = db.execute(
-                "INSERT INTO chunks (key, doc_id, part, start, end, pictured, vector)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO chunks (key, doc_id, part, start, end, pictured, vector) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     _chunk_key(d, chunk),
                     d.id,
@@ -327,9 +318,7 @@ class Store:
 
     def _insert_image(self, db: sqlite3.Connection, doc_id: str, image: ImageRow) -> None:
         key = hashlib.sha256(f"{doc_id}\0{image.ref.sha256}".encode() + _blob(image.vector)).hexdigest()[:32]
-        labels = json.dumps(
-            [[label.name, label.gloss, round(label.probability, 5)] for label in image.labels]
-        )
+        labels = json.dumps([[label.name, label.gloss, round(label.probability, 5)] for label in image.labels])
         words = None if image.label_vector is None else _blob(image.label_vector)
         ref = image.ref
         db.execute(
@@ -357,9 +346,7 @@ def _table_of(collection: str) -> tuple[str, str, tuple[Any, ...]]:
 
 def _chunk_key(document: Document, chunk: ChunkRow) -> str:
     """Deterministic, so that the same chunk has the same id in every rebuild."""
-    text = "\0".join(
-        (document.id, chunk.part, str(chunk.start), str(chunk.end), document.title, chunk.body, CHUNKER)
-    )
+    text = "\0".join((document.id, chunk.part, str(chunk.start), str(chunk.end), document.title, chunk.body, CHUNKER))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass") + _blob(chunk.vector)).hexdigest()[:32]
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from foveal.errors import FovealError
 from foveal.tools.index import project
 from foveal.tools.index.projection import Projection, bad_rows
 from foveal.tools.index.report import VerifyReport
 from foveal.tools.index.rows import Rows
 from foveal.tools.index.store import COLLECTION_OF_ROLE, TEXT_CHUNKS
-
-from foveal.errors import FovealError
 
 SAMPLE = 256
 
@@ -72,9 +72,7 @@ def _compare_one(rows: Rows, projection: Projection, name: str, dim: int, proble
     if count != projected:
         problems.append(f"{name}: {count} rows, but {projected} in the vector index")
     step = max(1, count // SAMPLE)
-    sample = rows.all(
-        f"SELECT key, vector FROM {table} WHERE {where} AND id % ? = 0 LIMIT ?", (*values, step, SAMPLE)
-    )
+    sample = rows.all(f"SELECT key, vector FROM {table} WHERE {where} AND id % ? = 0 LIMIT ?", (*values, step, SAMPLE))
     if not sample:
         return 0
     if any(len(blob) != 4 * dim for _, blob in sample):
@@ -91,7 +89,5 @@ def _compare_one(rows: Rows, projection: Projection, name: str, dim: int, proble
         if key in theirs
     )
     if lost or different:
-        problems.append(
-            f"{name}: of {len(sample)} vectors compared {lost} are missing and {different} are different"
-        )
+        problems.append(f"{name}: of {len(sample)} vectors compared {lost} are missing and {different} are different")
     return len(sample)

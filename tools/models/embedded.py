@@ -1,8 +1,7 @@
 """The language model that needs no key and no network: Qwen2.5-Coder-1.5B-Instruct on the CPU.
 
 Prompt tokens are what it costs (tens a second), so every ``task`` keeps a slot of its own in which the
-beginning that its prompts share stays evaluated. Replies are greedy. Whether a prefix was cached can
-change a log probability in its last digits, since llama.cpp's kernels depend on the size of a step.
+beginning that its prompts share stays evaluated. Replies are greedy, and do not depend on what was cached.
 """
 
 from __future__ import annotations
@@ -18,12 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from foveal.errors import BadInput, Cancelled, ContextOverflow, ModelOutputError, ModelUnavailable
 from foveal.tools.embed.weights import WeightStore
 from foveal.tools.models.chatml import render
 from foveal.tools.models.engine import SHORTEN, Completion, EngineOptions, LlamaEngine
 from foveal.tools.models.openmp import sleep_at_barriers
-
-from foveal.errors import BadInput, Cancelled, ContextOverflow, ModelOutputError, ModelUnavailable
 from foveal.types import Capabilities, Generation, Message
 
 CANDIDATES = 1000
@@ -195,12 +193,11 @@ class EmbeddedModel:
         room = engine.options.context - len(tokens)
         if room < min(max_tokens, _LEAST_ROOM):
             raise ContextOverflow(
-                f"The prompt is {len(tokens)} tokens; the model takes {engine.options.context}, "
-                "reply included.",
+                f"The prompt is {len(tokens)} tokens; the model takes {engine.options.context}, reply included.",
                 remedy=SHORTEN,
             )
         return engine.complete(
-            tokens, slot=engine.slot_of(task), max_tokens=min(max_tokens, room),
+            tokens, task=task, max_tokens=min(max_tokens, room),
             stop=stop, schema=schema, top=top, cancelled=cancelled,
         )  # fmt: skip
 
@@ -251,9 +248,7 @@ def available_cores() -> int:
     return max(1, os.cpu_count() or 1)
 
 
-def option_probabilities(
-    forms: Sequence[Sequence[int]], candidates: Sequence[tuple[int, float]]
-) -> list[float]:
+def option_probabilities(forms: Sequence[Sequence[int]], candidates: Sequence[tuple[int, float]]) -> list[float]:
     """Return the softmax over options of their log probabilities among *candidates*.
 
     *forms*: alternative spellings of all options as token ids, ``[form][option]``; the form with the most

@@ -14,7 +14,6 @@ import secrets
 import socket
 import tempfile
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from foveal.errors import Cancelled, ContextOverflow, ModelError, ModelUnavailable
+from foveal.tools.models.prefix import SlotBook
 
 _SOCKET_PATH_LIMIT = 100
 SHORTEN = "Ask a shorter question, or use fewer or shorter passages."
@@ -39,8 +39,9 @@ class EngineOptions:
     context: int = 4096
     slots: int = 8
     batch: int = 64
-    flash_attention: bool = True
-    kv_type: Literal["f16", "q8_0"] = "f16"
+    exact: bool = True
+    """Replies do not depend on earlier calls (see :mod:`.prefix`). Costs a step of one token a call, and
+    flash attention, whose result depends on the size of a step."""
 
 
 @dataclass(slots=True)
@@ -72,9 +73,7 @@ class LlamaEngine:
         self.options = options
         self._key = secrets.token_urlsafe(24)
         self._folder = tempfile.TemporaryDirectory(prefix="foveal-")
-        self._slots: OrderedDict[str, int] = OrderedDict()
-        self._counts: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._book = SlotBook(options.slots, options.batch)
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx = options.context * options.slots
@@ -84,12 +83,7 @@ class LlamaEngine:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
         flash = xllamacpp.llama_flash_attn_type
         params.flash_attn_type = (
-            flash.LLAMA_FLASH_ATTN_TYPE_ENABLED
-            if options.flash_attention
-            else flash.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        )
-        params.cache_type_k = params.cache_type_v = getattr(
-            xllamacpp.ggml_type, f"GGML_TYPE_{options.kv_type.upper()}"
+            flash.LLAMA_FLASH_ATTN_TYPE_DISABLED if options.exact else flash.LLAMA_FLASH_ATTN_TYPE_ENABLED
         )
         params.cache_ram_mib = 0
         params.fit_params = params.warmup = params.ui = params.endpoint_slots = False
@@ -110,18 +104,6 @@ class LlamaEngine:
             return path
         return "127.0.0.1"
 
-    def slot_of(self, task: str) -> int:
-        """Return the slot that holds *task*'s prefix, taking the one unused for longest when it is new."""
-        if task in self._slots:
-            self._slots.move_to_end(task)
-            return self._slots[task]
-        if len(self._slots) < self.options.slots:
-            slot = len(self._slots)
-        else:
-            slot = self._slots.popitem(last=False)[1]
-        self._slots[task] = slot
-        return slot
-
     def tokenize(self, text: str, *, special: bool) -> list[int]:
         """Return the token ids of *text*; *special* lets markup such as ``<|im_end|>`` be one token."""
         if not text:
@@ -137,20 +119,32 @@ class LlamaEngine:
         self,
         tokens: Sequence[int],
         *,
-        slot: int,
+        task: str,
         max_tokens: int,
         stop: Sequence[str] = (),
         schema: Mapping[str, Any] | None = None,
         top: int = 0,
         cancelled: threading.Event | None = None,
     ) -> Completion:
-        """Continue *tokens* greedily. *top* asks for that many candidates at every position.
+        """Continue *tokens* greedily in the slot of *task*; *top*: how many candidates at every position.
 
         Raises ContextOverflow, ModelError, and Cancelled within one step of *cancelled* being set.
         """
+        slot = self._book.slot_of(task)
+        reuse = self._book.plan(slot, tokens) if self.options.exact else None
+        if cancelled is not None and cancelled.is_set():
+            raise Cancelled("The call was cancelled.")
+        if reuse is not None and reuse.prime:
+            self._book.hold(slot, ())
+            self._server.handle_completions(
+                {
+                    "prompt": list(reuse.prime), "max_tokens": 1, "temperature": 0.0, "id_slot": slot,
+                    "cache_prompt": len(reuse.prime) > reuse.cached,
+                }
+            )  # fmt: skip
         request: dict[str, Any] = {
             "prompt": list(tokens), "max_tokens": max_tokens, "temperature": 0.0, "seed": 0, "top_k": 1,
-            "id_slot": slot, "cache_prompt": True, "stop": list(stop), "stream": True,
+            "id_slot": slot, "cache_prompt": reuse is None or reuse.cached > 0, "stop": list(stop), "stream": True,
             "return_progress": True, "timings_per_token": False, "n_probs": top,
         }  # fmt: skip
         if schema is not None:
@@ -167,13 +161,13 @@ class LlamaEngine:
             _absorb(chunk, result, texts)
             return cancelled is not None and cancelled.is_set()
 
-        if cancelled is not None and cancelled.is_set():
-            raise Cancelled("The call was cancelled.")
+        self._book.hold(slot, ())
         self._server.handle_completions(request, receive)
         if cancelled is not None and cancelled.is_set():
             raise Cancelled("The call was cancelled.")
         if failure:
             raise _error(failure[0], self.options.context)
+        self._book.hold(slot, tokens)
         result.text = "".join(texts)
         return result
 

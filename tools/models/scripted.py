@@ -43,11 +43,7 @@ class Entry:
 
     def fits(self, kind: Kind, task: str, last: str) -> bool:
         """Whether this entry answers such a call."""
-        return (
-            self.kind == kind
-            and self.task in (None, task)
-            and (self.contains is None or self.contains in last)
-        )
+        return self.kind == kind and self.task in (None, task) and (self.contains is None or self.contains in last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +102,7 @@ class ScriptedModel:
             try:
                 parsed = json.loads(text)
             except ValueError as problem:
-                raise ModelOutputError(
-                    f"The scripted reply to {task!r} should be JSON: {text[:160]!r}"
-                ) from problem
+                raise ModelOutputError(f"The scripted reply to {task!r} should be JSON: {text[:160]!r}") from problem
         return self._generation(messages, text, parsed, logprob=0.0 if logprobs else None)
 
     async def yes_probability(
@@ -123,9 +117,7 @@ class ScriptedModel:
         """Return the scripted probability of *yes*. Raises ModelOutputError when no entry fits."""
         value = self._next("probability", messages, task, cancel)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise ModelOutputError(
-                f"The scripted probability for {task!r} is {value!r}, not a number from 0 to 1."
-            )
+            raise ModelOutputError(f"The scripted probability for {task!r} is {value!r}, not a number from 0 to 1.")
         return float(value), self._generation(messages, yes if value >= 0.5 else no)
 
     async def choose(
@@ -143,9 +135,7 @@ class ScriptedModel:
         elif str(value) in options:
             weights = [float(option == str(value)) for option in options]
         else:
-            raise ModelOutputError(
-                f"The scripted choice for {task!r} is {value!r}; the options are {list(options)}."
-            )
+            raise ModelOutputError(f"The scripted choice for {task!r} is {value!r}; the options are {list(options)}.")
         best = max(range(len(options)), key=weights.__getitem__)
         return weights, self._generation(messages, options[best])
 
@@ -214,6 +204,4 @@ def _entry(item: Any, number: int, name: str) -> Entry:
         if len(kinds) == 1:
             problem = f"has unknown keys: {', '.join(sorted(map(str, unknown)))}"
         raise BadConfig(f"Entry {number} of {name} {problem}.")
-    return Entry(
-        kinds[0], item[kinds[0]], item.get("task"), item.get("contains"), bool(item.get("repeat", False))
-    )
+    return Entry(kinds[0], item[kinds[0]], item.get("task"), item.get("contains"), bool(item.get("repeat", False)))

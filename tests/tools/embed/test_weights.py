@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from foveal.tools.embed import weights
-from foveal.tools.embed.weights import Part, Weight, WeightStore, default_cache_dir, load_table
 
 from foveal.errors import BadConfig, ModelUnavailable, StorageFull, WeightsCorrupt
+from foveal.tools.embed import weights
+from foveal.tools.embed.weights import Part, Weight, WeightStore, default_cache_dir, load_table
 
 CONTENT = [b"one " * 1000, b"two " * 500, b"three"]
 
@@ -77,9 +77,7 @@ def test_parts_are_put_together_once(package: Path, whole: Weight, tmp_path: Pat
     assert sorted(p.name for p in path.parent.iterdir()) == ["tiny.bin", "tiny.stamp.json"]
 
 
-def test_touched_file_is_hashed_again(
-    package: Path, single: Weight, tmp_path: Path, hashed: list[str]
-) -> None:
+def test_touched_file_is_hashed_again(package: Path, single: Weight, tmp_path: Path, hashed: list[str]) -> None:
     store = WeightStore(tmp_path / "cache", table=[single])
     store.path_of("tiny")
     store.path_of("tiny")

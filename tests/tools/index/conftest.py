@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from foveal.tools.index.collection import LocalCollection
-from foveal.tools.index.enrich import Embedders
 from PIL import Image
 
+from foveal.tools.index.collection import LocalCollection
+from foveal.tools.index.enrich import Embedders
 from foveal.types import Label, OcrLine, Region
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from foveal.errors import BadInput, IndexMissing
 from foveal.tools.index.collection import LocalCollection
 from foveal.tools.index.enrich import Embedders
 from foveal.tools.index.pictures import described
-
-from foveal.errors import BadInput, IndexMissing
 from foveal.types import Scope
 
 from .conftest import ColourEye, corpus, picture, sample_corpus
@@ -27,9 +27,7 @@ async def test_an_empty_collection_finds_nothing(collection: LocalCollection, tm
     assert collection.verify().ok
 
 
-async def test_a_hit_carries_ranks_and_a_span_of_its_document(
-    collection: LocalCollection, tmp_path: Path
-) -> None:
+async def test_a_hit_carries_ranks_and_a_span_of_its_document(collection: LocalCollection, tmp_path: Path) -> None:
     collection.add([sample_corpus(tmp_path / "src")])
     hits = await collection.search_text("What is the capital of Redland?", k=5)
     best = hits[0]
@@ -55,9 +53,7 @@ async def test_a_document_comes_back_whole(collection: LocalCollection, tmp_path
     assert document.image is not None and document.image in collection.blobs
 
 
-async def test_picture_search_goes_through_to_the_document(
-    collection: LocalCollection, tmp_path: Path
-) -> None:
+async def test_picture_search_goes_through_to_the_document(collection: LocalCollection, tmp_path: Path) -> None:
     collection.add([sample_corpus(tmp_path / "src")])
     ref = collection.blobs.put_path(picture(tmp_path / "q.png", (200, 40, 30), (640, 400)))
     hits = await collection.search_image(ref)
@@ -70,9 +66,7 @@ async def test_picture_search_goes_through_to_the_document(
     assert only[0].margin == pytest.approx(hits[0].margin)
 
 
-async def test_features_are_centred_by_the_mean_of_all_pictures(
-    collection: LocalCollection, tmp_path: Path
-) -> None:
+async def test_features_are_centred_by_the_mean_of_all_pictures(collection: LocalCollection, tmp_path: Path) -> None:
     rows = []
     for i in range(40):
         picture(tmp_path / f"{i}.png", (5 * i, 200 - 5 * i, 90))
@@ -84,9 +78,7 @@ async def test_features_are_centred_by_the_mean_of_all_pictures(
     # uncentred, every cosine of these pictures is above 0.8
     assert hits[-1].score < -0.5
     n, total = collection._rows.all("SELECT n, total FROM centres WHERE role = 'picture'")[0]
-    features = np.stack(
-        [np.frombuffer(v, np.float32) for (v,) in collection._rows.all("SELECT vector FROM images")]
-    )
+    features = np.stack([np.frombuffer(v, np.float32) for (v,) in collection._rows.all("SELECT vector FROM images")])
     assert n == 40
     assert np.allclose(np.frombuffer(total), features.sum(0), atol=1e-3)
 
@@ -111,9 +103,7 @@ def test_the_description_in_a_request() -> None:
     assert described("a dog in the sea") == "a dog in the sea"
 
 
-async def test_titles_are_found_whole_then_as_a_beginning(
-    collection: LocalCollection, tmp_path: Path
-) -> None:
+async def test_titles_are_found_whole_then_as_a_beginning(collection: LocalCollection, tmp_path: Path) -> None:
     rows = [
         {"id": "1", "title": "Garnet Mining", "text": "x"},
         {"id": "2", "title": "Garnet (mineral)", "text": "x"},
@@ -125,10 +115,7 @@ async def test_titles_are_found_whole_then_as_a_beginning(
 
 
 async def test_a_named_title_lifts_its_document(collection: LocalCollection, tmp_path: Path) -> None:
-    noise = [
-        {"id": f"n{i}", "title": f"Capital {i}", "text": "capital currency capital currency"}
-        for i in range(60)
-    ]
+    noise = [{"id": f"n{i}", "title": f"Capital {i}", "text": "capital currency capital currency"} for i in range(60)]
     named = {"id": "x", "title": "Upper Zibonia", "text": "The seat of power lies in Quom."}
     collection.add([corpus(tmp_path / "c.jsonl", [*noise, named])])
     assert (await collection.search_text("capital currency of Upper Zibonia"))[0].doc_id == "x"
@@ -166,14 +153,10 @@ async def test_odd_queries_are_only_words(collection: LocalCollection, tmp_path:
     assert collection.verify().ok
 
 
-async def test_searches_run_at_the_same_time_and_while_writing(
-    collection: LocalCollection, tmp_path: Path
-) -> None:
+async def test_searches_run_at_the_same_time_and_while_writing(collection: LocalCollection, tmp_path: Path) -> None:
     source = sample_corpus(tmp_path / "src")
     collection.add([source])
-    more = corpus(
-        tmp_path / "more.jsonl", [{"id": f"m{i}", "title": f"More {i}", "text": "words"} for i in range(300)]
-    )
+    more = corpus(tmp_path / "more.jsonl", [{"id": f"m{i}", "title": f"More {i}", "text": "words"} for i in range(300)])
     writing = asyncio.create_task(asyncio.to_thread(collection.add, [more]))
     results = await asyncio.gather(*(collection.search_text("capital of Redland") for _ in range(40)))
     await writing

@@ -12,20 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from foveal.errors import IndexCorrupt, IndexLocked, IndexMismatch, ModelError, StorageFull
 from foveal.tools.index import ingest, schema, store
 from foveal.tools.index.collection import LocalCollection
 from foveal.tools.index.enrich import Embedders
 from foveal.tools.index.projection import Projection
 
-from foveal.errors import IndexCorrupt, IndexLocked, IndexMismatch, ModelError, StorageFull
-
 from .conftest import ColourEye, HashText, corpus, sample_corpus
 
 
 def many(path: Path, n: int) -> Path:
-    return corpus(
-        path, [{"id": f"d{i}", "title": f"Title {i}", "text": f"words number {i}"} for i in range(n)]
-    )
+    return corpus(path, [{"id": f"d{i}", "title": f"Title {i}", "text": f"words number {i}"} for i in range(n)])
 
 
 def chroma(folder: Path) -> Path:
@@ -83,9 +81,7 @@ async def test_row_64_a_crash_between_the_stores_is_repaired_at_open(
     again.close()
 
 
-def test_row_64_vectors_of_nothing_are_dropped_at_open(
-    folder: Path, embedders: Embedders, tmp_path: Path
-) -> None:
+def test_row_64_vectors_of_nothing_are_dropped_at_open(folder: Path, embedders: Embedders, tmp_path: Path) -> None:
     first = LocalCollection.create(folder, embedders)
     source = many(tmp_path / "c.jsonl", 10)
     first.add([source])
@@ -122,9 +118,7 @@ def test_row_64_a_crash_after_a_replacement_leaves_no_old_vectors(
     again.close()
 
 
-def test_row_64_a_killed_writer_leaves_whole_batches(
-    folder: Path, embedders: Embedders, tmp_path: Path
-) -> None:
+def test_row_64_a_killed_writer_leaves_whole_batches(folder: Path, embedders: Embedders, tmp_path: Path) -> None:
     """kill -9 in the middle of a batch, from outside of Python."""
     source = many(tmp_path / "c.jsonl", 200)
     code = f"""
@@ -199,9 +193,7 @@ async def test_row_65_a_lost_projection_folder_is_made_again_at_open(
     again.close()
 
 
-def test_row_65_another_model_or_dimension_is_refused(
-    folder: Path, embedders: Embedders, tmp_path: Path
-) -> None:
+def test_row_65_another_model_or_dimension_is_refused(folder: Path, embedders: Embedders, tmp_path: Path) -> None:
     first = LocalCollection.create(folder, embedders)
     first.add([sample_corpus(tmp_path / "src")])
     first.close()
@@ -272,9 +264,7 @@ def test_row_66_six_thousand_records_are_split(tmp_path: Path) -> None:
     projection.close()
 
 
-async def test_row_66_odd_metadata_and_a_ten_megabyte_text(
-    folder: Path, embedders: Embedders, tmp_path: Path
-) -> None:
+async def test_row_66_odd_metadata_and_a_ten_megabyte_text(folder: Path, embedders: Embedders, tmp_path: Path) -> None:
     made = LocalCollection.create(folder, dataclasses.replace(embedders, text=HashText(dim=4)))
     meta = {"$and": [{"x": 1}], "": None, "nested": {"a": [1, "b", None]}, "page": True}
     rows: list[dict[str, Any] | str] = [

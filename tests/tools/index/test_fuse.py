@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from foveal.tools.index.fuse import fold, fts_query, phrases, query_terms, reciprocal_rank_fusion, title_head
 from hypothesis import given
 from hypothesis import strategies as st
+
+from foveal.tools.index.fuse import fold, fts_query, phrases, query_terms, reciprocal_rank_fusion, title_head
 
 RANKED = st.lists(st.lists(st.integers(0, 30), unique=True, max_size=20), min_size=1, max_size=4)
 

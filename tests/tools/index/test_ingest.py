@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
+
 from foveal.tools.index import pdf
 from foveal.tools.index.collection import LocalCollection
 from foveal.tools.index.enrich import Embedders
@@ -33,9 +34,7 @@ def write_pdf(path: Path, texts: list[str], size: tuple[float, float] = (300, 20
         offsets.append(len(out))
         out += f"{number} 0 obj\n{body}\nendobj\n"
     start = len(out)
-    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n" + "".join(
-        f"{o:010d} 00000 n \n" for o in offsets
-    )
+    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n" + "".join(f"{o:010d} 00000 n \n" for o in offsets)
     out += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(out.encode("latin-1"))
@@ -60,9 +59,7 @@ async def test_a_folder_of_every_kind(collection: LocalCollection, tmp_path: Pat
     (root / "data.xyz").write_text("?")
     report = collection.add([root])
     assert (report.added, report.docs, report.pictures, report.failed) == (5, 6, 3, [])
-    assert [(Path(source).name, reason) for source, reason in report.skipped] == [
-        ("data.xyz", "unknown type .xyz")
-    ]
+    assert [(Path(source).name, reason) for source, reason in report.skipped] == [("data.xyz", "unknown type .xyz")]
     titles = {row[0] for row in collection._rows.all("SELECT title FROM documents")}
     assert titles == {
         "old tower", "paper_2021.pdf page 1", "paper_2021.pdf page 2", "Rubies & more", "Emeralds", "plain",
@@ -103,9 +100,7 @@ async def test_row_62_an_edited_line_replaces_its_chunks(
     assert collection.verify().ok
 
 
-def test_row_62_a_new_picture_behind_the_same_path_is_a_change(
-    collection: LocalCollection, tmp_path: Path
-) -> None:
+def test_row_62_a_new_picture_behind_the_same_path_is_a_change(collection: LocalCollection, tmp_path: Path) -> None:
     picture(tmp_path / "a.png", (200, 0, 0))
     source = corpus(tmp_path / "c.jsonl", [{"id": "a", "title": "A", "image": "a.png"}])
     collection.add([source])
@@ -139,9 +134,7 @@ async def test_row_62_a_renamed_file_is_moved_without_embedding(
     assert collection.verify().ok
 
 
-def test_row_62_a_deleted_file_goes_when_its_folder_is_added_again(
-    collection: LocalCollection, tmp_path: Path
-) -> None:
+def test_row_62_a_deleted_file_goes_when_its_folder_is_added_again(collection: LocalCollection, tmp_path: Path) -> None:
     root = tmp_path / "files"
     root.mkdir()
     for name in "abc":
@@ -157,9 +150,7 @@ def test_row_62_a_deleted_file_goes_when_its_folder_is_added_again(
     assert collection.verify().ok
 
 
-def test_row_62_a_deleted_line_goes_but_not_while_a_line_is_broken(
-    collection: LocalCollection, tmp_path: Path
-) -> None:
+def test_row_62_a_deleted_line_goes_but_not_while_a_line_is_broken(collection: LocalCollection, tmp_path: Path) -> None:
     rows: list[dict[str, str] | str] = [{"id": i, "title": i, "text": f"words {i}"} for i in "abc"]
     source = corpus(tmp_path / "c.jsonl", rows)
     collection.add([source])
@@ -179,9 +170,7 @@ def test_copies_of_a_file_are_both_kept(collection: LocalCollection, tmp_path: P
     assert collection.stats().documents == 2
 
 
-def test_bad_lines_are_told_by_number_and_the_rest_goes_on(
-    collection: LocalCollection, tmp_path: Path
-) -> None:
+def test_bad_lines_are_told_by_number_and_the_rest_goes_on(collection: LocalCollection, tmp_path: Path) -> None:
     outside = picture(tmp_path / "outside.png", (1, 1, 1))
     folder = tmp_path / "src"
     (folder / "images").mkdir(parents=True)
@@ -245,9 +234,7 @@ def test_ocr_modes(folder: Path, embedders: Embedders, tmp_path: Path) -> None:
 
 
 def test_progress_and_cancelling_between_batches(collection: LocalCollection, tmp_path: Path) -> None:
-    source = corpus(
-        tmp_path / "c.jsonl", [{"id": f"{i}", "title": "T", "text": f"words {i}"} for i in range(200)]
-    )
+    source = corpus(tmp_path / "c.jsonl", [{"id": f"{i}", "title": "T", "text": f"words {i}"} for i in range(200)])
     calls: list[tuple[int, int, str]] = []
     cancel = threading.Event()
 
@@ -304,9 +291,7 @@ def test_row_67_only_the_first_pages_of_a_huge_pdf(
     assert report.notices == [(str(tmp_path / "long.pdf"), "only the first 3 of 50 pages")]
 
 
-def test_row_68_what_is_no_document_is_skipped_with_a_reason(
-    collection: LocalCollection, tmp_path: Path
-) -> None:
+def test_row_68_what_is_no_document_is_skipped_with_a_reason(collection: LocalCollection, tmp_path: Path) -> None:
     root = tmp_path / "files"
     (root / "sub").mkdir(parents=True)
     (root / "ok.txt").write_text("fine")

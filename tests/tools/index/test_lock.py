@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from foveal.tools.index.lock import LOCK_NAME, WriterLock
 
 from foveal.errors import IndexLocked
+from foveal.tools.index.lock import LOCK_NAME, WriterLock
 
 
 def _hold(folder: Path) -> subprocess.Popen[str]:
@@ -58,9 +58,7 @@ def test_row_63_the_lock_of_a_killed_process_is_recovered(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("age", "refused"), [(5.0, True), (3600.0, False)])
-def test_row_63_a_lock_of_another_host_counts_by_its_heartbeat(
-    tmp_path: Path, age: float, refused: bool
-) -> None:
+def test_row_63_a_lock_of_another_host_counts_by_its_heartbeat(tmp_path: Path, age: float, refused: bool) -> None:
     holder = {"pid": 1, "host": socket.gethostname() + "-other", "beat": time.time() - age, "token": "t"}
     (tmp_path / LOCK_NAME).write_text(json.dumps(holder))
     if refused:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from foveal.tools.index.scope import Name, page_in, scope_in
 
+from foveal.tools.index.scope import Name, page_in, scope_in
 from foveal.types import Scope
 
 NAMES = [

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+
 from foveal.tools.models.embedded import EmbeddedModel
 from foveal.tools.models.engine import EngineOptions
 

@@ -6,10 +6,10 @@ import asyncio
 import time
 
 import pytest
-from foveal.tools.models.embedded import EmbeddedModel
-from foveal.tools.models.engine import Completion
 
 from foveal.errors import BadInput, Cancelled, ContextOverflow, ModelOutputError, VisionUnsupported
+from foveal.tools.models.embedded import EmbeddedModel
+from foveal.tools.models.engine import Completion
 from foveal.types import Message
 
 pytestmark = pytest.mark.model
@@ -62,12 +62,8 @@ async def test_cut_off_json_is_asked_for_again_with_more_room(model: EmbeddedMod
     assert reply.completion_tokens > 6, "the tokens of both tries are counted"
 
 
-async def test_json_that_never_comes_is_an_output_error(
-    model: EmbeddedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        model, "_complete", lambda *a, **k: Completion(text='{"capital": "Par', finish="length")
-    )
+async def test_json_that_never_comes_is_an_output_error(model: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "_complete", lambda *a, **k: Completion(text='{"capital": "Par', finish="length"))
     with pytest.raises(ModelOutputError, match=r"'plan'.*Par"):
         await model.generate([user("x")], schema=CAPITAL, task="plan")
 
@@ -88,6 +84,19 @@ async def test_second_call_of_a_task_evaluates_only_what_is_new(model: EmbeddedM
     _, third = await model.yes_probability(judge("A cat sat down.", question), task="reuse")
     assert third.cached_prompt_tokens > 100
     assert third.prompt_tokens - third.cached_prompt_tokens < 40
+
+
+async def test_result_does_not_depend_on_the_calls_before_it(model: EmbeddedModel) -> None:
+    question = "When was the bridge built?"
+    other = judge("It spans 500 m and carries four lanes of cars, two of them tolled.", question)
+    asked = judge("The bridge, of steel, was opened by the king after six years of work.", question)
+    await model.generate([user("Hi")], max_tokens=1, task="exact 1")
+    cold, fresh = await model.yes_probability(asked, task="exact 1")
+    await model.yes_probability(other, task="exact 2")
+    warm, reused = await model.yes_probability(asked, task="exact 2")
+    again, _ = await model.yes_probability(asked, task="exact 2")
+    assert fresh.cached_prompt_tokens <= 8 < 100 < reused.cached_prompt_tokens
+    assert cold == warm == again, "to the last digit"
 
 
 async def test_choose_among_numbers_bare_and_after_a_space(model: EmbeddedModel) -> None:

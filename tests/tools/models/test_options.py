@@ -6,14 +6,14 @@ import math
 from pathlib import Path
 
 import pytest
-from foveal.tools.embed.weights import Part, Weight, WeightStore
-from foveal.tools.models.chatml import Piece, render
-from foveal.tools.models.embedded import EmbeddedModel, option_probabilities
-from foveal.tools.models.openmp import sleep_at_barriers
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foveal.errors import BadInput, ModelUnavailable, WeightsCorrupt
+from foveal.tools.embed.weights import Part, Weight, WeightStore
+from foveal.tools.models.chatml import Piece, render
+from foveal.tools.models.embedded import EmbeddedModel, option_probabilities
+from foveal.tools.models.openmp import sleep_at_barriers
 from foveal.types import Message
 
 

@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
-from foveal.tools.models.embedded import EmbeddedModel
-from foveal.tools.models.registry import make_model
-from foveal.tools.models.scripted import ScriptedModel
 
 from foveal.errors import BadConfig, Cancelled, ModelOutputError
 from foveal.protocols import ChatModel
+from foveal.tools.models.embedded import EmbeddedModel
+from foveal.tools.models.registry import make_model
+from foveal.tools.models.scripted import ScriptedModel
 from foveal.types import Message
 
 HI = [Message("user", "hi there")]
