@@ -97,6 +97,11 @@ def _candidates(question: str) -> list[Nested]:
     for match in _RELATIVE_NP.finditer(question):
         end = _clause_end(question, match.end(), match.start())
         clause = question[match.end() : end].strip()
+        # "On the plains of which continent …": the only question word asks, it does not describe
+        rest = question[: match.start("rel")] + " " + question[match.end("rel") :]
+        asks_otherwise = re.search(rf"\b(?:{_WH}|{AUX}|take|name|find)\b", rest[: match.start("rel")] or "", re.I)
+        if "which" in match["rel"].lower() and not asks_otherwise and not re.search(rf"\b{_WH}\b", rest, re.I):
+            continue
         if _names_something(clause):
             keep(match.start(), end, _ask(match["head"], match["rel"].lower(), clause), match["head"])
     for match in _PARTICIPLE_NP.finditer(question):

@@ -42,6 +42,12 @@ class Tools:
 
     settings: Settings
 
+    def __post_init__(self) -> None:
+        """Choose how OpenMP threads wait, before the first library that brings it is loaded."""
+        from foveal.tools.models.openmp import sleep_at_barriers
+
+        sleep_at_barriers()
+
     @cached_property
     def embedders(self) -> Embedders:
         """The eye, text embedder and OCR."""

@@ -10,16 +10,20 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from foveal.agents import reader
+from foveal.agents import perceiver, reader
 from foveal.agents.values import fold, same_thing
 from foveal.errors import BudgetExceeded, Cancelled, FovealError
 from foveal.graphs.identify import identify, picture_entry
 from foveal.graphs.state import BranchResult, BranchState, Finding, Research
 from foveal.prompts.loader import render
-from foveal.types import Evidence, ImageHit, Scope, SubQuestion, TextHit
+from foveal.types import Evidence, ImageHit, Part, Scope, SubQuestion, TextHit
 
 PASSAGES = 8
 """Passages that are put in order for the solver; it judges the first few."""
+PAGE_CHARS = 2200
+"""Characters of a page that are read at once: about 500 tokens."""
+LEAST_TEXT = 40
+"""A text layer shorter than this says nothing; the words read in the picture are taken."""
 SHOWN = 10
 """Look-alikes that are entered in the ledger."""
 
@@ -251,9 +255,24 @@ async def _look_up(state: BranchState, work: Research) -> SubQuestion:
         )
     about = set(state.get("about", ()))
     passages = [
-        reader.Passage(e.id, e.doc_id, e.title, e.quote, e.part, e.start, trusted=e.doc_id in about) for e in evidence
+        reader.Passage(
+            e.id,
+            e.doc_id,
+            e.title,
+            e.quote,
+            e.part,
+            e.start,
+            trusted=e.doc_id in about,
+            pictured=bool(e.image) and perceiver.pixels_suffice(step.text, e.quote),
+        )
+        for e in evidence
     ]
-    solved = await reader.solve(work.solver, step.text, passages, names=names)
+    solved = reader.Solved(None, ())
+    if (scope := state.get("scope")) and (page := await _page(evidence[0], work)):
+        solved = await reader.view(work.solver, step.text, page, sole=scope.page is not None)
+    if solved.reading is None and not (scope and scope.page is not None):
+        enough = reader.ENOUGH_SCOPED if scope else reader.ENOUGH
+        solved = await reader.solve(work.solver, step.text, passages, names=names, enough=enough)
     if solved.reading is None:
         return step.having(
             status="insufficient",
@@ -269,6 +288,17 @@ async def _look_up(state: BranchState, work: Research) -> SubQuestion:
         evidence_ids=(reading.passage.evidence_id,),
         reason=f"{reading.how}: {reading.quote[:160]}",
     )
+
+
+async def _page(best: Evidence, work: Research) -> reader.Passage | None:
+    """Return the whole page that the best passage stands on, as one passage; None when it is not a page."""
+    assert work.collection is not None
+    document = await work.collection.document(best.doc_id) if best.page is not None else None
+    if document is None:
+        return None
+    part: Part = "text" if len(document.text.strip()) > LEAST_TEXT else "ocr"
+    words = document.text if part == "text" else document.ocr
+    return reader.Passage(best.id, best.doc_id, best.title, words[:PAGE_CHARS], part, 0, pictured=True)
 
 
 def _members(noun: str, names: Sequence[str], evidence: Sequence[Evidence]) -> list[Evidence]:
