@@ -254,7 +254,7 @@ def _compared(text: str, draft: _Draft) -> str | None:
     if match:
         second = match["b"].strip()
         if second.lower().startswith("the "):
-            nested = innermost(f"Near {second}")
+            nested = innermost(f"Find near {second}")
             second = draft.add(nested.question) if nested else second
         verb = re.sub(r"\bfirst\b", "", match["verb"]).strip()
         first_value = draft.add(f"When {match['aux'].lower()} {match['a']} {verb}?")
