@@ -12,12 +12,14 @@ _LONG = 300
 
 
 def cite(evidence_ids: Sequence[str], ledger: Mapping[str, Evidence]) -> tuple[Citation, ...]:
-    """Number the evidence in order of use; ids that are not in the ledger are dropped."""
+    """Number the evidence in order of use, the same words once; ids that are not in the ledger are dropped."""
     citations: list[Citation] = []
+    said: set[tuple[str, str]] = set()
     for evidence_id in dict.fromkeys(evidence_ids):
         item = ledger.get(evidence_id)
-        if item is None:
+        if item is None or (item.doc_id, item.quote) in said:
             continue
+        said.add((item.doc_id, item.quote))
         citations.append(
             Citation(
                 len(citations) + 1,

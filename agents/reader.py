@@ -227,12 +227,15 @@ def grounded(passage: Passage, answer: str, confidence: float) -> Reading | None
 
 
 def _reading(passage: Passage, answer: str, confidence: float, how: str, start: int, end: int) -> Reading:
+    piece = passage.text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    end = start + len(piece.strip())
     return Reading(
         answer=answer,
         values=(answer,),
         confidence=confidence,
         passage=passage,
-        quote=passage.text[start:end].strip(),
+        quote=passage.text[start:end],
         start=passage.start + start,
         end=passage.start + end,
         how=how,

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from foveal.agents import perceiver, reader
 from foveal.agents.values import fold, same_thing
 from foveal.errors import BudgetExceeded, Cancelled, FovealError
 from foveal.graphs.identify import identify, picture_entry
+from foveal.graphs.lookup import in_order, look_up
 from foveal.graphs.state import BranchResult, BranchState, Finding, Research
 from foveal.prompts.loader import render
-from foveal.types import Evidence, ImageHit, Part, Scope, SubQuestion, TextHit
+from foveal.types import Evidence, ImageHit, Scope, SubQuestion, TextHit
 
 PASSAGES = 8
 """Passages that are put in order for the solver; it judges the first few."""
-PAGE_CHARS = 2200
-"""Characters of a page that are read at once: about 500 tokens."""
-LEAST_TEXT = 40
-"""A text layer shorter than this says nothing; the words read in the picture are taken."""
 SHOWN = 10
 """Look-alikes that are entered in the ledger."""
 
@@ -191,7 +186,7 @@ async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any
         elif step.tool == "none":
             solved = await _look(state, work)
         else:
-            solved = await _look_up(state, work)
+            solved, entry = await look_up(state, work)
     except BudgetExceeded as problem:
         return _failed(work, step, "skipped", problem.message)
     except Cancelled:
@@ -236,86 +231,6 @@ async def _look(state: BranchState, work: Research) -> SubQuestion:
     return step.having(
         status="answered", answer=answer, values=(answer,), confidence=0.6, evidence_ids=(f"{step.id}e1",)
     )
-
-
-async def _look_up(state: BranchState, work: Research) -> SubQuestion:
-    step = state["step"]
-    evidence = in_order(state.get("evidence", {}))
-    if not evidence:
-        return step.having(status="insufficient", reason="EMPTY: nothing was found")
-    names = state.get("names", ())
-    if state.get("listing") and (members := _members(step.noun, names, evidence)):
-        return step.having(
-            status="answered",
-            answer=", ".join(e.title for e in members),
-            values=tuple(e.title for e in members),
-            confidence=0.8,
-            evidence_ids=tuple(e.id for e in members),
-            reason="documents of that kind that name it",
-        )
-    about = set(state.get("about", ()))
-    passages = [
-        reader.Passage(
-            e.id,
-            e.doc_id,
-            e.title,
-            e.quote,
-            e.part,
-            e.start,
-            trusted=e.doc_id in about,
-            pictured=bool(e.image) and perceiver.pixels_suffice(step.text, e.quote),
-        )
-        for e in evidence
-    ]
-    solved = reader.Solved(None, ())
-    if (scope := state.get("scope")) and (page := await _page(evidence[0], work)):
-        solved = await reader.view(work.solver, step.text, page, sole=scope.page is not None)
-    if solved.reading is None and not (scope and scope.page is not None):
-        enough = reader.ENOUGH_SCOPED if scope else reader.ENOUGH
-        solved = await reader.solve(work.solver, step.text, passages, names=names, enough=enough)
-    if solved.reading is None:
-        return step.having(
-            status="insufficient",
-            confidence=round(solved.best, 3),
-            reason="IRRELEVANT: no passage answers it",
-        )
-    reading = solved.reading
-    return step.having(
-        status="answered",
-        answer=reading.answer,
-        values=reading.values,
-        confidence=round(reading.confidence, 3),
-        evidence_ids=(reading.passage.evidence_id,),
-        reason=f"{reading.how}: {reading.quote[:160]}",
-    )
-
-
-async def _page(best: Evidence, work: Research) -> reader.Passage | None:
-    """Return the whole page that the best passage stands on, as one passage; None when it is not a page."""
-    assert work.collection is not None
-    document = await work.collection.document(best.doc_id) if best.page is not None else None
-    if document is None:
-        return None
-    part: Part = "text" if len(document.text.strip()) > LEAST_TEXT else "ocr"
-    words = document.text if part == "text" else document.ocr
-    return reader.Passage(best.id, best.doc_id, best.title, words[:PAGE_CHARS], part, 0, pictured=True)
-
-
-def _members(noun: str, names: Sequence[str], evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Return one entry for each document that *is* a member: titled like the noun and naming the thing asked about."""
-    words = {re.sub(r"s$", "", w) for w in fold(noun).split()}
-    folded = [fold(n) for n in names if fold(n)]
-    members: dict[str, Evidence] = {}
-    for item in evidence:
-        title = {re.sub(r"s$", "", w) for w in fold(item.title).split()}
-        if words and words <= title and any(n in fold(item.quote) for n in folded):
-            members.setdefault(item.doc_id, item)
-    return list(members.values())
-
-
-def in_order(ledger: Mapping[str, Evidence]) -> list[Evidence]:
-    """Return a branch's entries in the order in which they were ranked: ``s2e10`` comes after ``s2e9``."""
-    return sorted(ledger.values(), key=lambda e: int(e.id.rpartition("e")[2]))
 
 
 def _failed(work: Research, step: SubQuestion, status: str, reason: str) -> dict[str, Any]:

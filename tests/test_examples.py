@@ -137,8 +137,6 @@ def test_no_picture_of_a_question_is_in_the_collection() -> None:
 def test_the_demo_asks_one_of_the_questions() -> None:
     script = (EXAMPLES / "demo.sh").read_text(encoding="utf-8")
     asked = [
-        q
-        for q in QUESTIONS
-        if q["question"] in script and any(f"examples/{p}" in script for p in q["images"] or [])
+        q for q in QUESTIONS if q["question"] in script and any(f"examples/{p}" in script for p in q["images"] or [])
     ]
     assert [q["hops"] for q in asked] == [3]

@@ -90,9 +90,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = base / "source"
     copy.mkdir()
     for folder in SOURCE_FOLDERS:
-        shutil.copytree(
-            ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-        )
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy / name)
     subprocess.run(
@@ -154,9 +152,7 @@ def test_row_80_wheel_holds_everything_and_nothing_else(wheel: Path) -> None:
 
 @pytest.mark.slow
 def test_row_80_every_module_imports_in_a_fresh_environment(fresh: Path, tmp_path: Path) -> None:
-    environment = {
-        key: value for key, value in os.environ.items() if not key.startswith(("FOVEAL_", "PYTHON"))
-    }
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("FOVEAL_", "PYTHON"))}
     done = subprocess.run(
         [str(fresh), "-c", IMPORT_ALL],
         cwd=tmp_path,

@@ -20,9 +20,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_flags_over_environment_over_file_over_defaults(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_flags_over_environment_over_file_over_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "foveal.toml").write_text('# ours\nprofile = "deep"\nmodel = "openai:a"\ndeadline = 5\n')
     monkeypatch.setenv("FOVEAL_MODEL", "openai:b")
     monkeypatch.setenv("FOVEAL_DEADLINE", "6")

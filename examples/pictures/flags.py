@@ -135,9 +135,7 @@ FLAGS: Mapping[str, Flag] = {
     "greece": Flag(3 / 2, _greece),
     "japan": Flag(3 / 2, _disc("#ffffff", "#bc002d", 0.5, 0.3)),
     "bangladesh": Flag(5 / 3, _disc("#006a4e", "#f42a41", 0.45, 1 / 3)),
-    "thailand": Flag(
-        3 / 2, across(("#a51931", 1), ("#f4f5f8", 1), ("#2d2a4a", 2), ("#f4f5f8", 1), ("#a51931", 1))
-    ),
+    "thailand": Flag(3 / 2, across(("#a51931", 1), ("#f4f5f8", 1), ("#2d2a4a", 2), ("#f4f5f8", 1), ("#a51931", 1))),
     "chile": Flag(3 / 2, _chile),
     "peru": Flag(3 / 2, upright(("#d91023", 1), ("#ffffff", 1), ("#d91023", 1))),
     "colombia": Flag(3 / 2, across(("#ffcd00", 2), ("#003087", 1), ("#c8102e", 1))),

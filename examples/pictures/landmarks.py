@@ -45,9 +45,7 @@ def _eiffel_tower(c: Canvas) -> None:
     c.rect(-0.155, 0.195, 0.155, 0.225, iron)
     c.rect(-0.08, 0.375, 0.08, 0.402, iron)
     c.rect(-0.016, 0.73, 0.016, 0.75, iron)
-    arch = [
-        (0.17 * math.cos(math.pi * step / 20), 0.17 * math.sin(math.pi * step / 20)) for step in range(21)
-    ]
+    arch = [(0.17 * math.cos(math.pi * step / 20), 0.17 * math.sin(math.pi * step / 20)) for step in range(21)]
     c.line(arch, iron, 0.014)
     c.line([(0, 0.74), (0, 0.81)], iron, 0.008)
 

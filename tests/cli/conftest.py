@@ -18,9 +18,7 @@ QUOTE = "N'Djamena is the capital of Chad."
 
 def make_answer(question: str = "Which city?", **changes: Any) -> Answer:
     """An answered question with one citation."""
-    evidence = Evidence(
-        "e1", "text", "country:TD", "Chad", quote=QUOTE, url="https://example.org/chad", image="a" * 64
-    )
+    evidence = Evidence("e1", "text", "country:TD", "Chad", quote=QUOTE, url="https://example.org/chad", image="a" * 64)
     step = SubQuestion("s1", "Which country?", "identify", "image_search", status="answered", answer="Chad")
     values: dict[str, Any] = {
         "run_id": "r1",

@@ -61,10 +61,7 @@ def test_picture_of_the_collection_is_given_as_a_file(foveal: Any, fake: FakeFov
     file = tmp_path / "index" / "blobs" / "aa" / ("a" * 62 + ".png")
     file.parent.mkdir(parents=True)
     file.write_bytes(b"")
-    assert (
-        f"picture {tmp_path}/index/blobs/aa/"
-        in foveal("ask", "Which city?", "--index", tmp_path / "index").out
-    )
+    assert f"picture {tmp_path}/index/blobs/aa/" in foveal("ask", "Which city?", "--index", tmp_path / "index").out
 
 
 def test_flags_become_settings(foveal: Any, fake: FakeFoveal) -> None:
@@ -186,9 +183,7 @@ def test_bug_is_short_and_its_traceback_on_request(
     assert "sentinel" not in done.err + shown.err
 
 
-def test_run_without_an_end_is_an_error(
-    foveal: Any, fake: FakeFoveal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_without_an_end_is_an_error(foveal: Any, fake: FakeFoveal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[FakeFoveal.__module__], "make_events", lambda answer: [])
     assert foveal("ask", "What is this?").code == 4
 
@@ -206,9 +201,7 @@ def test_save_writes_three_files(foveal: Any, fake: FakeFoveal, tmp_path: Path) 
     assert "created one step" in report
 
 
-def test_save_folder_that_cannot_be_is_known_before_the_run(
-    foveal: Any, fake: FakeFoveal, picture: Path
-) -> None:
+def test_save_folder_that_cannot_be_is_known_before_the_run(foveal: Any, fake: FakeFoveal, picture: Path) -> None:
     done = foveal("ask", "Which city?", "--save", picture)
     assert done.code == 2 and "--save" in done.err and fake.asked == []
 

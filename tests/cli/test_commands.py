@@ -26,9 +26,7 @@ HEAVY = (
 )
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["ask", "--help"], ["eval", "run", "--help"], ["config", "show"]]
-)
+@pytest.mark.parametrize("arguments", [["--help"], ["ask", "--help"], ["eval", "run", "--help"], ["config", "show"]])
 def test_light_commands_load_no_model_library(arguments: list[str], tmp_path: Path) -> None:
     code = (
         "import sys; from foveal.cli.app import run; code = run(sys.argv[1:]); "
@@ -46,9 +44,7 @@ def test_version(foveal: Any) -> None:
     assert done.code == 0 and done.out.startswith("foveal ")
 
 
-def test_config_show_tells_where_values_come_from(
-    foveal: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_config_show_tells_where_values_come_from(foveal: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "foveal.toml").write_text('profile = "deep"\nopenai_api_key = "sentinel"\n')
     monkeypatch.setenv("FOVEAL_MODEL", "openai:x")
     shown = json.loads(foveal("config", "show", "--origin", "--json").out)["settings"]
@@ -61,10 +57,7 @@ def test_config_show_tells_where_values_come_from(
 
 def test_config_option_names_another_file(foveal: Any, tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text('profile = "fast"\n')
-    assert (
-        json.loads(foveal("--config", "other.toml", "config", "show", "--json").out)["settings"]["profile"]
-        == "fast"
-    )
+    assert json.loads(foveal("--config", "other.toml", "config", "show", "--json").out)["settings"]["profile"] == "fast"
     assert foveal("--config", "none.toml", "config", "show").code == 2
 
 
@@ -104,9 +97,7 @@ def test_models_verify_fails_on_a_wrong_file(foveal: Any, monkeypatch: pytest.Mo
     from foveal.tools.embed import weights
 
     good = WeightRow("eye", "image embeddings", 10, "Apache-2.0", "a package", True, True)
-    bad = WeightRow(
-        "text", "language model", 10, "Apache-2.0", "a package", True, False, error="It is damaged."
-    )
+    bad = WeightRow("text", "language model", 10, "Apache-2.0", "a package", True, False, error="It is damaged.")
     monkeypatch.setattr(weights, "list_weights", lambda **named: [good, bad])
     monkeypatch.setattr(weights, "verify_all", lambda **named: [good, bad])
     listed = foveal("models", "list")

@@ -65,9 +65,7 @@ def test_direct_needs_no_collection(foveal: Any, fake: FakeFoveal, questions: Pa
     assert foveal("eval", "run", questions, "--out", "r", "--strategy", "direct").code == 0
 
 
-def test_a_collection_that_cannot_be_opened_is_known_at_once(
-    foveal: Any, fake: FakeFoveal, questions: Path
-) -> None:
+def test_a_collection_that_cannot_be_opened_is_known_at_once(foveal: Any, fake: FakeFoveal, questions: Path) -> None:
     fake.missing = IndexMissing("There is no collection in x.", remedy="Make one.")
     done = foveal("eval", "run", questions, "--index", "x", "--out", "r")
     assert done.code == 2 and "no collection in x" in done.err and fake.asked == []

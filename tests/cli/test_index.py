@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from foveal.tools.index.report import IngestReport, Stats, VerifyReport
 
 from foveal.cli import seams
 from foveal.errors import StorageFull
+from foveal.tools.index.report import IngestReport, Stats, VerifyReport
 
 
 class FakeCollection:
     """Stands in for LocalCollection."""
 
     def __init__(self) -> None:
-        self.report = IngestReport(
-            added=2, docs=2, pictures=1, seconds=2.0, embedding={"text": 0.5, "eye": 0.5}
-        )
+        self.report = IngestReport(added=2, docs=2, pictures=1, seconds=2.0, embedding={"text": 0.5, "eye": 0.5})
         self.problems: tuple[str, ...] = ()
         self.calls: list[Any] = []
         self.error: Exception | None = None
@@ -76,9 +74,7 @@ def test_add_of_nothing_but_failures_is_the_callers_fault(foveal: Any, collectio
     assert foveal("index", "add", "a", "--index", "x").code == 2
 
 
-def test_ocr_can_be_left_out(
-    foveal: Any, collection: FakeCollection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ocr_can_be_left_out(foveal: Any, collection: FakeCollection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOVEAL_OCR", "false")
     foveal("index", "add", "a", "--index", "x")
     assert collection.calls[0] == ("add", [Path("a")], "never")

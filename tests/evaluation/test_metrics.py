@@ -124,9 +124,7 @@ def test_recall_grows_with_depth(retrieved: list[str], evidence: list[str], k: i
         return
     assert here is not None and deeper is not None
     assert 0 <= here <= deeper <= 1
-    assert recall_at(retrieved, evidence, len(retrieved)) == len(set(retrieved) & set(evidence)) / len(
-        evidence
-    )
+    assert recall_at(retrieved, evidence, len(retrieved)) == len(set(retrieved) & set(evidence)) / len(evidence)
 
 
 @given(IDS, st.lists(st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=3), max_size=3))

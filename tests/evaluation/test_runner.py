@@ -27,9 +27,7 @@ QUESTIONS = [Question(id=f"q{n}", question=f"What is {n}?") for n in range(6)]
 def answer_of(question: Question, **changes: Any) -> Answer:
     values: dict[str, Any] = {"status": "answered", "stop_reason": "answered", **changes}
     usage = Usage(tool_calls={"collection": 2, "image_search": 1})
-    return Answer(
-        run_id="r", question=question.question, answer="x", usage=usage, retrieved=("d1",), **values
-    )
+    return Answer(run_id="r", question=question.question, answer="x", usage=usage, retrieved=("d1",), **values)
 
 
 async def ask(question: Question, on_event: Callable[[Event], None]) -> Answer:
@@ -218,9 +216,7 @@ asyncio.run(runner.run(questions, ask))
 
 
 def test_killed_run_resumes_without_a_loss(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     reported = 0
     while reported < 5:

@@ -51,9 +51,7 @@ def test_scores_by_category_and_in_all() -> None:
     hop = scores["hop"]
     assert (hop.n, hop.accuracy, hop.recall, hop.chain, hop.false_abstention) == (2, 0.5, 0.5, 0.5, 0.5)
     assert (hop.seconds, hop.needless, hop.f1) == (2.0, None, 0.5)
-    assert (
-        scores["given"].needless == 1.0 and scores["given"].missing == 1 and scores["given"].accuracy == 0.5
-    )
+    assert scores["given"].needless == 1.0 and scores["given"].missing == 1 and scores["given"].accuracy == 0.5
     everything = scores[ALL]
     assert everything.accuracy == pytest.approx(3 / 5)
     assert (everything.abstention_precision, everything.abstention_recall) == (0.5, 1.0)
@@ -87,15 +85,9 @@ def test_citations_are_followed_to_their_evidence() -> None:
     good = {"n": 1, "evidence_id": "e1", "doc_id": "d1", "quote": "a lake"}
     traces: dict[str, Any] = {
         "good": {"answer": {"answer": "Yes [1]", "citations": [good], "evidence": evidence}},
-        "unknown id": {
-            "answer": {"answer": "Yes", "citations": [{**good, "evidence_id": "e9"}], "evidence": evidence}
-        },
-        "other document": {
-            "answer": {"answer": "", "citations": [{**good, "doc_id": "d2"}], "evidence": evidence}
-        },
-        "other words": {
-            "answer": {"answer": "", "citations": [{**good, "quote": "a sea"}], "evidence": evidence}
-        },
+        "unknown id": {"answer": {"answer": "Yes", "citations": [{**good, "evidence_id": "e9"}], "evidence": evidence}},
+        "other document": {"answer": {"answer": "", "citations": [{**good, "doc_id": "d2"}], "evidence": evidence}},
+        "other words": {"answer": {"answer": "", "citations": [{**good, "quote": "a sea"}], "evidence": evidence}},
         "mark without citation": {"answer": {"answer": "Yes [2]", "citations": [good], "evidence": evidence}},
         "failed": {"answer": None},
     }

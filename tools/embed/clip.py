@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from foveal.tools.embed.vectors import unit
 from PIL import Image
 
 from foveal.errors import ModelUnavailable
+from foveal.tools.embed.vectors import unit
 
 _BATCH = 16
 

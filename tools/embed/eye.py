@@ -15,12 +15,12 @@ from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
-from foveal.tools.embed.labels import LabelTable
-from foveal.tools.embed.vectors import unit
-from foveal.tools.embed.weights import path_of
 from PIL import Image
 
 from foveal.errors import ModelUnavailable
+from foveal.tools.embed.labels import LabelTable
+from foveal.tools.embed.vectors import unit
+from foveal.tools.embed.weights import path_of
 from foveal.types import Label
 
 SIDE = 256

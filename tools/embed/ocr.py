@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from foveal.tools.embed.weights import path_of
 from PIL import Image
 
 from foveal.errors import ModelUnavailable
+from foveal.tools.embed.weights import path_of
 from foveal.types import OcrLine, Region
 
 DETECT_SIDE = 960

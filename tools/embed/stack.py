@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from foveal.protocols import ImageEmbedder, Labeller, OcrReader, TextEmbedder
 from foveal.tools.embed.eye import Eye
 from foveal.tools.embed.ocr import PaddleOcr
 from foveal.tools.embed.text import MiniLm
-
-from foveal.protocols import ImageEmbedder, Labeller, OcrReader, TextEmbedder
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from foveal.tools.embed.weights import path_of
 
 from foveal.errors import ModelUnavailable
+from foveal.tools.embed.weights import path_of
 
 MAX_TOKENS = 256
 """The length the model was trained for; what follows is not read."""
@@ -47,9 +47,7 @@ class MiniLm:
         if not texts:
             return vectors
         tokenizer, model = self._load()
-        rows = tokenizer([_storable(text) for text in texts], truncation=True, max_length=MAX_TOKENS)[
-            "input_ids"
-        ]
+        rows = tokenizer([_storable(text) for text in texts], truncation=True, max_length=MAX_TOKENS)["input_ids"]
         for batch in _batches([len(row) for row in rows]):
             vectors[batch] = _forward(model, [rows[i] for i in batch], tokenizer.pad_token_id)
         return vectors

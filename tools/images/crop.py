@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from foveal.tools.images.decode import ACCEPTED
-
 from foveal.errors import BadImage
+from foveal.tools.images.decode import ACCEPTED
 from foveal.types import ImageRef, Region
 
 

@@ -20,9 +20,7 @@ from foveal.errors import BadImage
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 ACCEPTED = "PNG, JPEG, WebP, GIF, BMP or TIFF"
-MIME_TYPES = frozenset(
-    {"image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif", "image/bmp", "image/tiff"}
-)
+MIME_TYPES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif", "image/bmp", "image/tiff"})
 MAX_PICTURES = 8
 """Pictures in one request."""
 
@@ -197,9 +195,7 @@ def _kind(data: bytes) -> str:
 
 
 def _damaged(name: str) -> BadImage:
-    return bad_image(
-        "is damaged or cut off", name=name, remedy="Download or save it again; no part of it was used."
-    )
+    return bad_image("is damaged or cut off", name=name, remedy="Download or save it again; no part of it was used.")
 
 
 def _too_many_bytes(size: int, name: str, limits: Limits) -> BadImage:

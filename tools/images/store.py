@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import cast
 
-from foveal.tools.images.crop import clip_box, to_original
-from foveal.tools.images.decode import ACCEPTED, FORMATS, Limits, bad_image, decode, normalise
 from PIL import Image
 
 from foveal.errors import BackendError, BadImage, StorageFull
+from foveal.tools.images.crop import clip_box, to_original
+from foveal.tools.images.decode import ACCEPTED, FORMATS, Limits, bad_image, decode, normalise
 from foveal.types import ImageRef, Origin, Region
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -187,9 +187,7 @@ def _read_regular(path: Path, limits: Limits) -> bytes:
                 raise _not_a_file(path)
             return file.read(limits.bytes + 1)
     except FileNotFoundError as error:
-        raise bad_image(
-            "does not exist", name=path.name, remedy="Check the path and its spelling."
-        ) from error
+        raise bad_image("does not exist", name=path.name, remedy="Check the path and its spelling.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise bad_image(

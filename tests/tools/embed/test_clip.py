@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from foveal.tools.embed.clip import ClipEmbedder
 from PIL import Image
 
 from foveal.errors import ModelUnavailable
+from foveal.tools.embed.clip import ClipEmbedder
 
 WORDS = ["a red bus in a street", "a blue sea", "the quick brown fox jumps over the lazy dog"]
 TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -32,9 +32,7 @@ def tokenizer() -> Any:
             show_progress=False,
         ),
     )
-    inner.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
-    )
+    inner.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)])
     return PreTrainedTokenizerFast(
         tokenizer_object=inner, bos_token="<s>", eos_token="</s>", pad_token="<pad>", model_max_length=32
     )
@@ -58,9 +56,7 @@ def make(kind: str, folder: Path) -> Path:
         pictures = first(t, "CLIPImageProcessor")(size={"shortest_edge": 32}, crop_size=square)
         processor = t.CLIPProcessor
     else:
-        model = t.SiglipModel(
-            t.SiglipConfig(text_config={**text, "projection_size": 32}, vision_config=vision)
-        )
+        model = t.SiglipModel(t.SiglipConfig(text_config={**text, "projection_size": 32}, vision_config=vision))
         pictures = first(t, "SiglipImageProcessor")(size=square)
         processor = t.SiglipProcessor
     model.save_pretrained(folder)

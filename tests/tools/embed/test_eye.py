@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from foveal.tools.embed.eye import Eye
-from foveal.tools.embed.vectors import centre, mean_of
 from PIL import Image, ImageDraw
 
 from foveal.errors import ModelUnavailable
+from foveal.tools.embed.eye import Eye
+from foveal.tools.embed.vectors import centre, mean_of
 
 
 @pytest.fixture(scope="module")

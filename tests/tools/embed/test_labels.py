@@ -3,7 +3,6 @@ from __future__ import annotations
 from importlib import resources
 
 from foveal.tools.embed.labels import LabelTable
-
 from foveal.types import Label
 
 

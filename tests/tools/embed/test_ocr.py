@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from foveal.tools.embed.ocr import PaddleOcr, in_reading_order
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
+from foveal.tools.embed.ocr import PaddleOcr, in_reading_order
 from foveal.types import OcrLine, Region
 
 
@@ -46,9 +46,7 @@ def test_small_print_on_a_large_page_is_looked_at_again(ocr: PaddleOcr) -> None:
     assert sum("entry number" in line.text for line in lines) >= 11
 
 
-def test_a_picture_without_text_runs_the_detector_once(
-    ocr: PaddleOcr, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_without_text_runs_the_detector_once(ocr: PaddleOcr, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     detect = ocr._detect_at
     monkeypatch.setattr(ocr, "_detect_at", lambda bgr, side: calls.append(side) or detect(bgr, side))
@@ -72,9 +70,7 @@ boxes = st.tuples(st.integers(0, 900), st.integers(0, 900), st.integers(1, 99), 
 @given(st.lists(boxes, max_size=30))
 def test_reading_order_loses_nothing(corners: list[tuple[int, int, int, int]]) -> None:
     lines = [OcrLine(str(n), Region(x, y, x + w, y + h), 1.0) for n, (x, y, w, h) in enumerate(corners)]
-    assert sorted(in_reading_order(lines), key=lambda line: line.text) == sorted(
-        lines, key=lambda line: line.text
-    )
+    assert sorted(in_reading_order(lines), key=lambda line: line.text) == sorted(lines, key=lambda line: line.text)
 
 
 def test_reading_order_of_a_slanted_row() -> None:

@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from foveal.tools.embed import eye, ocr, text
-from foveal.tools.embed.stack import embedded_stack
 
 from foveal.errors import ModelUnavailable, WeightsCorrupt
+from foveal.tools.embed import eye, ocr, text
+from foveal.tools.embed.stack import embedded_stack
 
 LIGHT = """
 import sys

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from foveal.tools.embed.text import _BATCH_TEXTS, _BATCH_TOKENS, MiniLm, _batches
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foveal.errors import ModelUnavailable
+from foveal.tools.embed.text import _BATCH_TEXTS, _BATCH_TOKENS, MiniLm, _batches
 
 
 @pytest.fixture(scope="module")

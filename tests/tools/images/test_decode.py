@@ -9,12 +9,12 @@ import zlib
 
 import numpy as np
 import pytest
-from foveal.tools.images.decode import ACCEPTED, Limits, check_count, decode, parse_data_url
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from foveal.errors import BadImage
+from foveal.tools.images.decode import ACCEPTED, Limits, check_count, decode, parse_data_url
 
 
 def saved(image: Image.Image, format: str = "PNG", **options: object) -> bytes:

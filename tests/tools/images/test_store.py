@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from foveal.tools.images.crop import clip_box
-from foveal.tools.images.decode import Limits
-from foveal.tools.images.store import FileBlobStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from foveal.errors import BackendError, BadImage, StorageFull
+from foveal.tools.images.crop import clip_box
+from foveal.tools.images.decode import Limits
+from foveal.tools.images.store import FileBlobStore
 from foveal.types import ImageRef, Region
 
 

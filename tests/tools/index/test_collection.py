@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakes.embedders import ColourEye
 
 from foveal.errors import BadInput, IndexMissing
 from foveal.tools.index.collection import LocalCollection
@@ -13,7 +14,7 @@ from foveal.tools.index.enrich import Embedders
 from foveal.tools.index.pictures import described
 from foveal.types import Scope
 
-from .conftest import ColourEye, corpus, picture, sample_corpus
+from .conftest import corpus, picture, sample_corpus
 
 
 async def test_an_empty_collection_finds_nothing(collection: LocalCollection, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakes.embedders import ColourEye, HashText
 
 from foveal.errors import IndexCorrupt, IndexLocked, IndexMismatch, ModelError, StorageFull
 from foveal.tools.index import ingest, schema, store
@@ -19,7 +20,7 @@ from foveal.tools.index.collection import LocalCollection
 from foveal.tools.index.enrich import Embedders
 from foveal.tools.index.projection import Projection
 
-from .conftest import ColourEye, HashText, corpus, sample_corpus
+from .conftest import corpus, sample_corpus
 
 
 def many(path: Path, n: int) -> Path:
@@ -123,8 +124,8 @@ def test_row_64_a_killed_writer_leaves_whole_batches(folder: Path, embedders: Em
     source = many(tmp_path / "c.jsonl", 200)
     code = f"""
         import os, signal, sys
-        sys.path.insert(0, {str(Path(__file__).parents[3])!r})
-        from tests.tools.index.conftest import ColourEye, HashText
+        sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+        from fakes.embedders import ColourEye, HashText
         from foveal.tools.index import store
         from foveal.tools.index.collection import LocalCollection
         from foveal.tools.index.enrich import Embedders
