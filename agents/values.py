@@ -198,7 +198,7 @@ def select(members: Sequence[str], values: Sequence[str], op: str) -> str | None
             rated.append((key, member))
     if len(rated) < 2 <= len(members) and len(rated) < len(members):
         return None
-    return (max if op == "argmax" else min)(rated, key=lambda r: r[0])[1] if rated else None  # type: ignore[type-var]
+    return (max if op == "argmax" else min)(rated, key=lambda r: r[0])[1] if rated else None
 
 
 def judge(op: str, values: Sequence[str]) -> str | None:

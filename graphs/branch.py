@@ -112,15 +112,14 @@ async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]
             ledger[f"{step.id}e{n}"] = picture_entry(step, n, hit, now)
     elif step.tool == "collection":
         for n, hit in enumerate(order(found, state), 1):
-            kind = "page" if hit.page is not None else "text"
             ledger[f"{step.id}e{n}"] = Evidence(
                 id=f"{step.id}e{n}",
-                kind=kind,
+                kind="page" if hit.page is not None else "text",
                 doc_id=hit.doc_id,
                 title=hit.title,
                 quote=hit.text,
                 part=hit.part,
-                start=hit.start,  # type: ignore[arg-type]
+                start=hit.start,
                 end=hit.end,
                 url=hit.url,
                 image=hit.image,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
@@ -13,7 +14,6 @@ from langgraph.types import Send
 
 from foveal.agents import answerer, checker, perceiver, planner
 from foveal.agents.values import fold
-from foveal.errors import BudgetExceeded, FovealError
 from foveal.graphs import progress
 from foveal.graphs.branch import build_branch
 from foveal.graphs.state import BranchState, Perception, Research, ResearchState
@@ -245,7 +245,7 @@ async def check(state: ResearchState, runtime: Runtime[Research]) -> dict[str, A
     if broken:
         text = answerer.unable(state["plan"].steps, answer.citations)
         return {
-            "answer": _replaced(answer, answer=text, status="insufficient", stop_reason="check_failed"),
+            "answer": replace(answer, answer=text, status="insufficient", stop_reason="check_failed"),
             "warnings": notes,
         }
     return {"warnings": notes}
@@ -262,7 +262,7 @@ async def finalize(state: ResearchState, runtime: Runtime[Research]) -> dict[str
         if work.solver.capabilities.vision or not state["images"]
         else ["The model cannot see: pictures were read by image search, labels and OCR."]
     )
-    answer = _replaced(
+    answer = replace(
         answer,
         evidence=tuple(state.get("evidence", {}).values()),
         plan=plan_.steps,
@@ -299,12 +299,3 @@ def _answer(
         citations=tuple(citations),
         config=work.config,
     )
-
-
-def _replaced(answer: Answer, **changes: Any) -> Answer:
-    from dataclasses import replace
-
-    return replace(answer, **changes)
-
-
-__all__ = ["BudgetExceeded", "FovealError", "build_graph"]
