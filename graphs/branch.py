@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +11,12 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from foveal.agents.values import fold, same_thing
-from foveal.errors import BudgetExceeded, Cancelled, FovealError
+from foveal.errors import BudgetExceeded, Cancelled, FovealError, ModelUnavailable
 from foveal.graphs.identify import identify, picture_entry
 from foveal.graphs.lookup import in_order, look_up
 from foveal.graphs.state import BranchResult, BranchState, Finding, Research
 from foveal.prompts.loader import render
-from foveal.types import Evidence, ImageHit, Scope, SubQuestion, TextHit
+from foveal.types import Evidence, ImageHit, OutcomeStatus, Scope, SubQuestion, TextHit, ToolOutcome
 
 PASSAGES = 8
 """Passages that are put in order for the solver; it judges the first few."""
@@ -40,35 +41,42 @@ async def execute(state: BranchState, runtime: Runtime[Research]) -> dict[str, A
     """Call the step's tool; what goes wrong becomes a failed finding, not an exception."""
     work, step = runtime.context, state["step"]
     work.emit("subquestion.started", {"step": step})
-    started = time.monotonic()
-    status, found, error = "ok", [], None
+    if step.tool == "none":
+        return {"found": []}
+    outcome = await _called(state, work)
+    if outcome.status == "blocked":
+        return _failed(work, step, "skipped", outcome.error or "")
+    if outcome.error:
+        return _failed(work, step, "failed", outcome.error)
+    return {"found": list(outcome.items)}
+
+
+async def _called(state: BranchState, work: Research) -> ToolOutcome:
+    """Make one tool call within the budget and the time that is left. Raises only ModelUnavailable."""
+    step = state["step"]
     try:
-        if step.tool != "none":
-            work.meter.begin_tool_call(step.tool)
-            work.emit("tool.called", {"tool": step.tool, "step": step.id, "query": step.query or step.text})
-            found = await _TOOLS[step.tool](state, work)
-            status = "ok" if found else "empty"
+        work.meter.begin_tool_call(step.tool)
     except BudgetExceeded as problem:
-        return _failed(work, step, "skipped", problem.message)
-    except Cancelled:
-        raise
+        return ToolOutcome("blocked", error=problem.message)
+    work.emit("tool.called", {"tool": step.tool, "step": step.id, "query": step.query or step.text})
+    started = time.monotonic()
+    found: tuple[Any, ...] = ()
+    status: OutcomeStatus
+    error = None
+    try:
+        async with asyncio.timeout(work.meter.seconds_left()):
+            found = tuple(await _TOOLS[step.tool](state, work))
+        status = "ok" if found else "empty"
+    except TimeoutError:
+        status, error = "timeout", f"{step.tool} did not answer in time"
+    except ModelUnavailable:
+        raise  # no branch can go on without the weights: the caller is told what to do
     except FovealError as problem:
         status, error = "error", str(problem)
-    if step.tool != "none":
-        work.emit(
-            "tool.returned",
-            {
-                "tool": step.tool,
-                "step": step.id,
-                "status": status,
-                "n": len(found),
-                "elapsed": round(time.monotonic() - started, 3),
-                "error": error,
-            },
-        )
-    if error:
-        return _failed(work, step, "failed", error)
-    return {"found": found}
+    outcome = ToolOutcome(status, found, error, round(time.monotonic() - started, 3))
+    told = {"tool": step.tool, "step": step.id, "status": status, "n": len(found), "elapsed": outcome.elapsed}
+    work.emit("tool.returned", {**told, "error": error})
+    return outcome
 
 
 async def _collection(state: BranchState, work: Research) -> list[Any]:
@@ -188,7 +196,7 @@ async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any
             solved, entry = await look_up(state, work)
     except BudgetExceeded as problem:
         return _failed(work, step, "skipped", problem.message)
-    except Cancelled:
+    except (Cancelled, ModelUnavailable):
         raise
     except FovealError as problem:
         return _failed(work, step, "failed", str(problem))

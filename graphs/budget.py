@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from foveal.errors import BudgetExceeded
 from foveal.protocols import ChatModel
 from foveal.types import Budget, Capabilities, Generation, Message, Usage
 
+T = TypeVar("T")
 RESERVE = 0.15
 """Share of tokens and time that only the ending may spend."""
 
@@ -33,6 +34,10 @@ class Meter:
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return time.monotonic() - self._started
+
+    def seconds_left(self) -> float | None:
+        """Return how long a call may still take; None when time is no limit."""
+        return None if self.budget.seconds is None else max(0.0, self.budget.seconds - self.elapsed)
 
     def exhausted(self, *, ending: bool = False) -> str | None:
         """Return which limit leaves no room for one more call, or None. The ending may use the reserve."""
@@ -125,7 +130,9 @@ class MeteredModel:
     ) -> tuple[float, Generation]:
         """Pass the call on. Raises BudgetExceeded."""
         self._meter.begin_model_call()
-        probability, call = await self._model.yes_probability(messages, yes=yes, no=no, task=task, cancel=cancel)
+        probability, call = await self._in_time(
+            self._model.yes_probability(messages, yes=yes, no=no, task=task, cancel=cancel)
+        )
         self._meter.end_model_call(call)
         return probability, call
 
@@ -139,9 +146,17 @@ class MeteredModel:
     ) -> tuple[list[float], Generation]:
         """Pass the call on. Raises BudgetExceeded."""
         self._meter.begin_model_call()
-        probabilities, call = await self._model.choose(messages, options, task=task, cancel=cancel)
+        probabilities, call = await self._in_time(self._model.choose(messages, options, task=task, cancel=cancel))
         self._meter.end_model_call(call)
         return probabilities, call
+
+    async def _in_time(self, call: Awaitable[T]) -> T:
+        """Wait for *call* no longer than the run's time allows; a call that is cut off is cancelled."""
+        try:
+            async with asyncio.timeout(self._meter.seconds_left()):
+                return await call
+        except TimeoutError:
+            raise BudgetExceeded("The budget of seconds is spent.", remedy="Give more time with --deadline.") from None
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens *text* is."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from foveal.errors import BudgetExceeded
 from foveal.graphs.budget import Meter, MeteredModel
 from foveal.tools.models.scripted import ScriptedModel
-from foveal.types import Budget, Message
+from foveal.types import Budget, Generation, Message
 
 
 @given(st.integers(0, 12), st.integers(1, 30))
@@ -45,3 +45,14 @@ def test_a_part_of_the_tokens_is_kept_for_the_ending() -> None:
 
 def test_time_is_a_limit() -> None:
     assert Meter(Budget(seconds=0.0)).exhausted() == "seconds"
+
+
+async def test_a_model_call_does_not_outlast_the_deadline() -> None:
+    class Slow(ScriptedModel):
+        async def generate(self, *args: object, **kwargs: object) -> Generation:
+            await asyncio.sleep(30)
+            raise AssertionError("not cancelled")
+
+    model = MeteredModel(Slow([]), Meter(Budget(seconds=0.3)))
+    with pytest.raises(BudgetExceeded, match="seconds"):
+        await model.generate([Message("user", "q")])

@@ -224,3 +224,32 @@ async def test_a_missing_collection_says_how_to_make_one(tmp_path: Path) -> None
     foveal = wired(Settings(index=tmp_path / "none", home=tmp_path), [])
     with pytest.raises(IndexMissing, match="foveal index add"):
         await foveal.ask("What is the capital of Ida?")
+
+
+async def test_a_search_that_fails_is_told_and_the_run_still_ends(quiet: Foveal) -> None:
+    from foveal.errors import IndexCorrupt
+
+    collection = await quiet.collection()
+
+    async def broken(*args: Any, **kwargs: Any) -> list[Any]:
+        raise IndexCorrupt("The vectors cannot be read.", remedy="Run `foveal index rebuild`.")
+
+    collection.search_text = broken  # type: ignore[method-assign]
+    answer = await quiet.ask(
+        "What is the capital of the country whose flag is shown?", [picture("red", "white", "blue")]
+    )
+    assert answer.status == "insufficient" and "Ida" in answer.answer
+    assert any("foveal index rebuild" in w for w in answer.warnings)
+
+
+async def test_weights_that_do_not_verify_end_the_run_with_their_remedy(settings: Settings) -> None:
+    from foveal.errors import WeightsCorrupt
+
+    async with wired(settings, []) as foveal:
+
+        async def corrupt(*args: Any, **kwargs: Any) -> Any:
+            raise WeightsCorrupt("The file is not what it should be.", remedy="Install it again.")
+
+        foveal.tools.models["solver"].yes_probability = corrupt  # type: ignore[method-assign]
+        with pytest.raises(WeightsCorrupt, match="Install it again"):
+            await foveal.ask("Who built the Eph Tower?")
