@@ -107,14 +107,10 @@ class MeteredModel:
     ) -> Generation:
         """Pass the call on; see :class:`foveal.protocols.ChatModel`. Raises BudgetExceeded."""
         self._meter.begin_model_call()
-        call = await self._model.generate(
-            messages,
-            schema=schema,
-            max_tokens=max_tokens,
-            stop=stop,
-            logprobs=logprobs,
-            task=task,
-            cancel=cancel,
+        call = await self._in_time(
+            self._model.generate(
+                messages, schema=schema, max_tokens=max_tokens, stop=stop, logprobs=logprobs, task=task, cancel=cancel
+            )
         )
         self._meter.end_model_call(call)
         return call
