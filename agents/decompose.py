@@ -48,6 +48,11 @@ _BEFORE = re.compile(
 _BOTH = re.compile(
     r"^(?P<aux>(?i:are|were|is|was|do|did))\s(?P<a>[A-Z#].*?)\sand\s(?P<b>[A-Z#][\w.'’-]*(?:\s[A-Z][\w.'’-]*|\s?-\s?\w+)*)\s(?P<rest>.+?)\s*\?*$"
 )
+_BARE = re.compile(
+    r"\b(?:this|that|it|these|those)\b(?=\s*(?:[?.!,]|$))|(?<=\bis\s)(?:this|that|it)\b|(?<=\bare\s)(?:these|those)\b",
+    re.I,
+)
+_IDENTITY = re.compile(r"^(?:what|who)(?:'s|\s(?:is|are|was|were))\s(?P<thing>#s\d+)\s*\??$", re.I)
 _LIST_NOUN = re.compile(r"^(?:which|what)\s(?P<noun>(?:[\w-]+\s){0,2}?[\w-]+s)\s", re.I)
 _FIND_PICTURE = re.compile(
     r"\b(?:find|show|locate|get|which|retrieve|give me|search for)\b[^.?!\"]*?\b(?:photos?|pictures?|images?|photographs?|drawings?)\b",
@@ -125,6 +130,11 @@ def _identify(text: str, images: tuple[ImageRef, ...], draft: _Draft) -> str:
         return replace_back_references(rest, named, places)
     for mention in reversed(mentions):
         text = text[: mention.start] + places[mention.image] + text[mention.end :]
+    if images and not mentions:
+        # "What is this?", or "Who built the tower?" beside a picture of it
+        place = " and ".join(places.values())
+        text, count = _BARE.subn(place, text, count=1)
+        text = text if count else f"{text.rstrip(' ?.')} ({place})?"
     return text
 
 
@@ -141,6 +151,8 @@ def _resolve(text: str, draft: _Draft) -> str:
         if preface:
             text = _anaphora(preface["rest"], preface["thing"])
             continue
+        if identity := _IDENTITY.match(text):
+            return identity["thing"]
         if compared := _compared(text, draft):
             return compared
         if selected := _selected(text, draft):

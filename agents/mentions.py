@@ -29,7 +29,8 @@ _PATTERNS = (
     re.compile(rf"\b(?:the|this|that)\s{_NOUNS}\s(?:that\s|which\s)?{_WHERE}", re.I),
 )
 _DEICTIC = re.compile(
-    r"\bthis\s(?P<noun>(?!year\b|is\b|time\b|case\b|question\b|collection\b|document\b)[a-z][\w'-]*)", re.I
+    r"\bthis\s(?P<noun>(?!\w+ed\b|made\b|built\b|taken\b|written\b|found\b|year\b|is\b|time\b|case\b|question\b|collection\b|document\b)[a-z][\w'-]*)",
+    re.I,
 )
 _COUNTED = re.compile(r"^\s*(?:two|three|four|both|these|the)\s(?P<noun>[a-z]+s)\sare\sshown[.:,]\s*", re.I)
 

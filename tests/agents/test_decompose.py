@@ -112,3 +112,13 @@ def test_any_text_gives_a_sound_plan(question: str, images: int) -> None:
         assert set(step.depends_on) <= seen, "a step depends only on steps before it"
         assert step.id not in seen
         seen.add(step.id)
+
+
+def test_asking_what_a_picture_shows_is_one_step() -> None:
+    assert texts("What is this?", 1) == ["What is in picture 1: which thing?"]
+    assert texts("Who is the person in the photo?", 1) == ["What is in picture 1: which person?"]
+
+
+def test_a_picture_that_the_words_do_not_point_at_still_names_the_thing() -> None:
+    assert texts("Who built the tower?", 1)[1:] == ["Who built the tower (#s1)?"]
+    assert texts("Where was this made?", 1)[1:] == ["Where was #s1 made?"]
