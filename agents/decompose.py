@@ -49,7 +49,7 @@ _BOTH = re.compile(
     r"^(?P<aux>(?i:are|were|is|was|do|did))\s(?P<a>[A-Z#].*?)\sand\s(?P<b>[A-Z#][\w.'’-]*(?:\s[A-Z][\w.'’-]*|\s?-\s?\w+)*)\s(?P<rest>.+?)\s*\?*$"
 )
 _BARE = re.compile(
-    r"\b(?:this|that|it|these|those)\b(?=\s*(?:[?.!,]|$))|(?<=\bis\s)(?:this|that|it)\b|(?<=\bare\s)(?:these|those)\b",
+    r"\b(?:this|that|it|these|those)\b(?=\s*(?:[?.!,]|$)|\s(?:\w+ed|made|built|taken|written|found)\b)|(?<=\bis\s)(?:this|that|it)\b|(?<=\bare\s)(?:these|those)\b",
     re.I,
 )
 _IDENTITY = re.compile(r"^(?:what|who)(?:'s|\s(?:is|are|was|were))\s(?P<thing>#s\d+)\s*\??$", re.I)
