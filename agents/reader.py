@@ -30,6 +30,7 @@ ENOUGH_VIEW = 0.28
 """The same for a whole page; answers began at 0.30, most unanswerable questions stayed below."""
 ENOUGH_SCOPED = 0.38
 """The same for a passage of a document that the question names."""
+_AFTER_LABEL = re.compile(r"(?::|[-–—](?=\s))\s*(?P<value>[^\n]+?)(?=\s+[A-Z]\w*(?:\s[A-Z]\w*)?:|[—\n]|$)")
 _YES_NO = re.compile(r"^(?:is|are|was|were|did|does|do|has|have|can)\b", re.I)
 
 
@@ -77,15 +78,20 @@ def names_thing(passage: Passage, names: Sequence[str]) -> bool:
     return passage.trusted or any(same_thing(passage.title, name) for name in names)
 
 
-def read_by_key(question: str, passages: Sequence[Passage], names: tuple[str, ...]) -> Reading | None:
-    """Return the value behind the key that *question* asks for, in the first passage about *names*."""
-    if not names:
+def read_by_key(
+    question: str, passages: Sequence[Passage], names: tuple[str, ...], *, scoped: bool = False
+) -> Reading | None:
+    """Return the value behind the key that *question* asks for, in the first passage about *names*.
+
+    *scoped* says that the question named the document: then a key of two words that it asks for suffices.
+    """
+    if not names and not scoped:
         return None
     for passage in passages:
-        if not names_thing(passage, names):
+        if not scoped and not names_thing(passage, names):
             continue
         entry = read_lifespan(question, passage.text) or read_record(question, passage.text, names=names)
-        if entry is None:
+        if entry is None or (scoped and len(entry.path[-1].split()) < 2):
             continue
         keys = " ".join(entry.path)
         op = direction(question)
@@ -120,10 +126,11 @@ async def solve(
     names: tuple[str, ...] = (),
     limit: int = 4,
     enough: float = ENOUGH,
+    scoped: bool = False,
     cancel: asyncio.Event | None = None,
 ) -> Solved:
     """Answer *question* from *passages*, best first; at most *limit* of them are judged by the model."""
-    keyed = read_by_key(question, passages, names)
+    keyed = read_by_key(question, passages, names, scoped=scoped)
     if keyed:
         return Solved(keyed, (), keyed.confidence)
     if _YES_NO.match(question):
@@ -214,7 +221,10 @@ def grounded(passage: Passage, answer: str, confidence: float) -> Reading | None
     if not answer or answer.lower() in ("no", "none", "unknown", "yes"):
         return None
     at = passage.text.lower().find(answer.lower())
-    if at < 0:
+    if at >= 0 and (value := _AFTER_LABEL.match(passage.text, at + len(answer))):
+        # the words are the label ("Case No: 21-1"): what it labels is the answer
+        answer = value["value"].strip()
+    elif at < 0:
         words = fold(answer).split()
         present = fold(f"{passage.title} {passage.text}").split()
         # "Peru" stands in "Peruvian": a name may be read off its adjective

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from foveal.agents.values import fold
 
-_KEY = re.compile(r"(?P<indent>^[ \t]*|(?<=[.;]\s))(?P<key>[A-Za-z][A-Za-z /'()-]{1,48}?):(?=[ \t\n]|$)", re.M)
+_KEY = re.compile(r"(?P<indent>^[ \t]*|(?<=[.;]\s))(?P<key>[A-Za-z][A-Za-z0-9 /'()-]{1,48}?):(?=[ \t\n]|$)", re.M)
 _SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\bSt)\.(?=\s+[A-Z]|\s*$)|\n")
 _STOP = frozenset(
     [

@@ -44,16 +44,18 @@ async def look_up(state: BranchState, work: Research) -> tuple[SubQuestion, dict
             e.part,
             e.start,
             trusted=e.doc_id in about,
-            pictured=bool(e.image) and perceiver.pixels_suffice(step.text, e.quote),
+            pictured=bool(e.image) and e.page is None and perceiver.pixels_suffice(step.text, e.quote),
         )
         for e in evidence
     ]
     solved = reader.Solved(None, ())
-    if (scope := state.get("scope")) and (page := await _page(evidence[0], work)):
+    if (scope := state.get("scope")) and (page := await _page(_first_found(state, evidence), work)):
         solved = await reader.view(work.solver, step.text, page, sole=scope.page is not None)
     if solved.reading is None and not (scope and scope.page is not None):
         enough = reader.ENOUGH_SCOPED if scope else reader.ENOUGH
-        solved = await reader.solve(work.solver, step.text, passages, names=names, enough=enough)
+        solved = await reader.solve(
+            work.solver, step.text, passages, names=names, enough=enough, scoped=scope is not None
+        )
     if solved.reading is None:
         reason = "IRRELEVANT: no passage answers it"
         return step.having(status="insufficient", confidence=round(solved.best, 3), reason=reason), {}
@@ -69,6 +71,12 @@ async def look_up(state: BranchState, work: Research) -> tuple[SubQuestion, dict
     entry = state["evidence"][reading.passage.evidence_id]
     span = replace(entry, quote=reading.quote, part=reading.passage.part, start=reading.start, end=reading.end)
     return answered, {entry.id: span}
+
+
+def _first_found(state: BranchState, evidence: Sequence[Evidence]) -> Evidence:
+    """Return the entry on the page that the search itself put first."""
+    found = state.get("found", [])
+    return next((e for e in evidence if found and e.doc_id == found[0].doc_id), evidence[0])
 
 
 async def _page(best: Evidence, work: Research) -> reader.Passage | None:

@@ -56,3 +56,24 @@ async def test_a_passage_about_another_thing_counts_half() -> None:
     model = ScriptedModel([{"probability": 0.8}])
     solved = await solve(model, "Who built Ida Tower?", [passage("Bel Tower", "Built by Bo Ek.")], names=("Ida Tower",))
     assert solved.reading is None and solved.best == 0.4
+
+
+async def test_a_label_is_not_an_answer_but_what_it_labels_is() -> None:
+    model = ScriptedModel([{"probability": 0.95}, {"reply": " Case No"}])
+    solved = await solve(
+        model, "What is the case number?", [passage("p", "Court\nCase No: 21-131 Date Filed: 01/05/2022\nEnd")]
+    )
+    assert solved.reading is not None and solved.reading.answer == "21-131"
+
+
+async def test_a_document_that_was_named_is_read_by_its_keys() -> None:
+    page = passage("syllabus page 3", "UNIT 14: Using accounts\nUNIT 15: Exam")
+    solved = await solve(ScriptedModel([]), "What is the topic of UNIT 14?", [page], names=(), scoped=True)
+    assert solved.reading is not None and solved.reading.answer == "Using accounts"
+
+
+async def test_a_value_that_is_the_thing_asked_about_is_no_answer() -> None:
+    model = ScriptedModel([{"probability": 0.95}, {"reply": " Ida County"}])
+    text = "Bel is a town in Ida County."
+    solved = await solve(model, "Which county borders Ida County?", [passage("Bel", text)], names=("Ida County",))
+    assert solved.reading is None
