@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from foveal.agents.records import read_lifespan, read_record
+from foveal.agents.records import coverage, read_lifespan, read_record
 from foveal.agents.values import direction, extreme, fold, items, same_thing, valued
 from foveal.prompts.loader import render
 from foveal.protocols import ChatModel
@@ -26,8 +26,8 @@ ENOUGH = 0.42
 """Below this nothing is read: the evidence does not suffice."""
 ENOUGH_PICTURED = 0.25
 """The same for words read in a chart; fitted on development questions, where answers began at 0.27."""
-ENOUGH_VIEW = 0.28
-"""The same for a whole page; answers began at 0.30, most unanswerable questions stayed below."""
+ENOUGH_VIEW = 0.27
+"""The same for a whole page; answers began at 0.28, most unanswerable questions stayed below."""
 ENOUGH_SCOPED = 0.38
 """The same for a passage of a document that the question names."""
 _AFTER_LABEL = re.compile(r"(?::|[-–—](?=\s))\s*(?P<value>[^\n]+?)(?=\s+[A-Z]\w*(?:\s[A-Z]\w*)?:|[—\n]|$)")
@@ -83,7 +83,7 @@ def read_by_key(
 ) -> Reading | None:
     """Return the value behind the key that *question* asks for, in the first passage about *names*.
 
-    *scoped* says that the question named the document: then a key of two words that it asks for suffices.
+    *scoped* says that the question named the document: then a key that is half of what it asks suffices.
     """
     if not names and not scoped:
         return None
@@ -91,7 +91,7 @@ def read_by_key(
         if not scoped and not names_thing(passage, names):
             continue
         entry = read_lifespan(question, passage.text) or read_record(question, passage.text, names=names)
-        if entry is None or (scoped and len(entry.path[-1].split()) < 2):
+        if entry is None or (scoped and coverage(question, entry.path[-1]) < 0.5):
             continue
         keys = " ".join(entry.path)
         op = direction(question)

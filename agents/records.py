@@ -108,6 +108,12 @@ def read_record(question: str, text: str, *, names: tuple[str, ...] = ()) -> Ent
     return best[1] if best else None
 
 
+def coverage(question: str, key: str) -> float:
+    """Return which share of the question's content words the *key* holds, 0 to 1."""
+    asked = _content(question)
+    return len(asked & _content(key)) / len(asked) if asked else 0.0
+
+
 def read_lifespan(question: str, text: str) -> Entry | None:
     """Return the year of birth or death from "(1760-1849)", when *question* asks for one of them."""
     asked = re.search(r"\b(born|birth|die|died|death)\b", question, re.I)
