@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,12 +80,6 @@ class Foveal:
             if not run.done():
                 run.cancel()
                 await asyncio.gather(run, return_exceptions=True)
-
-    def doctor(self, tell: Callable[[str], None]) -> AsyncIterator[tuple[str, bool, str, str]]:
-        """Try every part; yields (part, works, detail, remedy). See :mod:`foveal.doctor`."""
-        from foveal.doctor import examine
-
-        return examine(self.settings, tell)
 
     async def _run(self, run_id: str, question: str, images: Sequence[Picture], emit: Any) -> Answer:
         from foveal.graphs.research import build_graph

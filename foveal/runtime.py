@@ -124,7 +124,9 @@ class Tools:
 
     def put(self, image: Any) -> ImageRef:
         """Clean and keep a picture of a question: bytes or a path. Raises BadImage."""
-        return self.blobs.put_bytes(bytes(image)) if isinstance(image, bytes | bytearray) else self.blobs.put_path(image)
+        return (
+            self.blobs.put_bytes(bytes(image)) if isinstance(image, bytes | bytearray) else self.blobs.put_path(image)
+        )
 
     async def aclose(self) -> None:
         """Free what was made."""

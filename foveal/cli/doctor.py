@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import typer
 
 from foveal.cli import options, seams
@@ -32,21 +29,10 @@ def doctor(
 
 async def _examine(settings: Settings, *, shown: bool) -> list[Row]:
     rows: list[Row] = []
-    async with seams.make_foveal(settings) as foveal:
-        async for part, ok, detail, remedy in _rows(foveal.doctor(lambda words: note(f"… {words}"))):
-            rows.append((part, bool(ok), detail or "", remedy or ""))
-            if shown:
-                say(f"{'ok  ' if ok else 'FAIL'}  {part}: {one_line(detail or '')}")
-                if not ok and remedy:
-                    say(f"      {remedy}")
+    async for part, ok, detail, remedy in seams.examine(settings, lambda words: note(f"… {words}")):
+        rows.append((part, ok, detail, remedy))
+        if shown:
+            say(f"{'ok  ' if ok else 'FAIL'}  {part}: {one_line(detail)}")
+            if not ok and remedy:
+                say(f"      {remedy}")
     return rows
-
-
-async def _rows(result: Any) -> AsyncIterator[Any]:
-    """Rows as they come, or all at the end: a part that takes long should be seen to."""
-    if hasattr(result, "__aiter__"):
-        async for row in result:
-            yield row
-    else:
-        for row in await result:
-            yield row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ def make_foveal(settings: Settings) -> Any:
     from foveal.api import Foveal
 
     return Foveal(settings)
+
+
+def examine(settings: Settings, tell: Callable[[str], None]) -> AsyncIterator[tuple[str, bool, str, str]]:
+    """Try every part; yields (part, works, detail, remedy)."""
+    from foveal.doctor import examine
+
+    return examine(settings, tell)
 
 
 def create_collection(folder: Path, settings: Settings) -> Any:

@@ -97,9 +97,10 @@ class FakeFoveal:
         if self.missing:
             raise self.missing
 
-    async def doctor(self, progress: Callable[[str], None]) -> Sequence[tuple[str, bool, str, str]]:
-        progress("asking")
-        return self.rows
+    async def examine(self, settings: Any, tell: Callable[[str], None]) -> AsyncIterator[tuple[str, bool, str, str]]:
+        tell("asking")
+        for row in self.rows:
+            yield row
 
 
 @dataclass
@@ -129,6 +130,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeFoveal:
         return foveal
 
     monkeypatch.setattr(seams, "make_foveal", make)
+    monkeypatch.setattr(seams, "examine", foveal.examine)
     return foveal
 
 
