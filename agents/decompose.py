@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from foveal.agents.mentions import Mention, find_mentions, introduce, replace_back_references
 from foveal.agents.nesting import AUX, in_situ, innermost
+from foveal.agents.values import direction
 from foveal.types import ImageRef, Plan, SubQuestion
 
 MAX_STEPS = 12
@@ -60,10 +62,6 @@ _FIND_PICTURE = re.compile(
 )
 _QUOTED = re.compile(r"[\"“](?P<text>[^\"”]{3,})[\"”]")
 
-_MORE = {"largest", "biggest", "highest", "longest", "most", "greatest", "tallest", "larger", "bigger", "higher", "longer",
-         "greater", "taller", "latest", "newest", "youngest", "last", "more", "later", "heaviest", "deepest", "widest"}  # fmt: skip
-_LESS = {"smallest", "lowest", "shortest", "least", "fewest", "smaller", "lower", "shorter", "fewer", "earliest",
-         "oldest", "first", "less", "earlier", "lightest"}  # fmt: skip
 _ADJECTIVE = {"long": "length", "tall": "height", "high": "height", "large": "area", "big": "area", "small": "area",
               "deep": "depth", "wide": "width", "heavy": "weight", "old": "date of origin", "new": "date of origin"}  # fmt: skip
 
@@ -72,10 +70,10 @@ _ADJECTIVE = {"long": "length", "tall": "height", "high": "height", "large": "ar
 class _Draft:
     steps: list[SubQuestion] = field(default_factory=list)
 
-    def add(self, text: str, **fields: object) -> str:
+    def add(self, text: str, **fields: Any) -> str:
         name = f"s{len(self.steps) + 1}"
         fields.setdefault("depends_on", tuple(dict.fromkeys(re.findall(r"#(s\d+)", text))))
-        self.steps.append(SubQuestion(id=name, text=_tidy(text), **fields))  # type: ignore[arg-type]
+        self.steps.append(SubQuestion(id=name, text=_tidy(text), **fields))
         return f"#{name}"
 
 
@@ -119,13 +117,13 @@ def _identify(text: str, images: tuple[ImageRef, ...], draft: _Draft) -> str:
     for number, image in enumerate(images):
         mention = by_image.get(number)
         noun = mention.noun if mention else ""
-        shown = (
-            f"the {mention.part} of a {noun}" if mention and mention.part not in ("", "part", "kind") else noun or "it"
-        )
+        part = mention.part if mention else ""
+        asked = f"What is in picture {number + 1}: which {noun or 'thing'}?"
+        if part not in ("", "part", "kind"):
+            asked = f"Which {noun} has the {part} in picture {number + 1}?"
         places[number] = draft.add(
-            f"What is in picture {number + 1}: which {noun or 'thing'}?" if shown in ("it", noun) else f"Which {noun} has the {mention.part if mention else ''} in picture {number + 1}?",
-            purpose="identify", tool="image_search", image=image.sha256, noun=" ".join(filter(None, (noun, mention.part if mention else ""))),
-        )  # fmt: skip
+            asked, purpose="identify", tool="image_search", image=image.sha256, noun=f"{noun} {part}".strip()
+        )
     if named:
         return replace_back_references(rest, named, places)
     for mention in reversed(mentions):
@@ -232,23 +230,18 @@ def _selected(text: str, draft: _Draft) -> tuple[str, str] | None:
 def _criterion(text: str) -> tuple[str, str] | None:
     """Return the question to ask of each member (``{}`` for it) and argmax or argmin; None when there is none."""
     match = re.search(r"\b(?:has|have|had|with)\sthe\s(?P<how>\w+)\s(?P<what>[\w\s'-]+)", text, re.I)
-    if match and (op := _direction(match["how"])):
+    if match and (op := direction(match["how"])):
         return f"What is the {match['what'].strip()} of {{}}?", op
     match = re.search(
         r"\b(?P<aux>was|were|is|did)\s(?P<verb>[\w\s]+?)\s(?P<how>first|last|earliest|latest)\b", text, re.I
     )
-    if match and (op := _direction(match["how"])):
+    if match and (op := direction(match["how"])):
         return f"When {match['aux']} {{}} {match['verb']}?", op
     match = re.search(r"\b(?:is|was|are)\sthe\s(?P<how>\w+)\b", text, re.I)
-    if match and (op := _direction(match["how"])):
+    if match and (op := direction(match["how"])):
         stem = re.sub(r"(?:est|er|st)$", "", match["how"].lower())
         return f"What is the {_ADJECTIVE.get(stem, 'size')} of {{}}?", op
     return None
-
-
-def _direction(word: str) -> str | None:
-    lowered = word.lower()
-    return "argmax" if lowered in _MORE else "argmin" if lowered in _LESS else None
 
 
 def _name(op: str) -> str:

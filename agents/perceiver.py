@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from foveal.agents.values import fold
+from foveal.agents.values import fold, singular
 from foveal.types import ImageHit, Label
 
 NOUN_WEIGHT = 0.35
@@ -68,17 +68,17 @@ def weigh(
     *noun* is what the question calls the thing. *titled* maps a folded label name to the id of the document
     of that title. *generic* titles (shared by several documents, such as "photograph") name nothing.
     """
-    wanted = {_stem(w) for w in fold(noun).split()} - {"the", "of", "a", "kind", "part"}
-    living = bool(wanted & {_stem(w) for w in _LIVING})
+    wanted = {singular(w) for w in fold(noun).split()} - {"the", "of", "a", "kind", "part"}
+    living = bool(wanted & {singular(w) for w in _LIVING})
     seen = {fold(name): label for label in reversed(labels) for name in label.name.split(",")}
     found: list[Hypothesis] = []
     for hit in hits:
         if hit.title in generic or not hit.title.strip():
             continue
         about = " ".join([hit.title, hit.text, *(str(v) for v in hit.meta.values())])
-        words = {_stem(w) for w in fold(about).split()}
+        words = {singular(w) for w in fold(about).split()}
         match = len(wanted & words) / len(wanted) if wanted else 0.0
-        label = seen.get(fold(hit.title)) or seen.get(_stem(fold(hit.title)))
+        label = seen.get(fold(hit.title)) or seen.get(singular(fold(hit.title)))
         score = hit.score + NOUN_WEIGHT * match + (LABEL_WEIGHT * label.probability if label else 0.0)
         why = f"looks like {hit.title} ({hit.score:.2f})" + (f", called {noun}" if match else "")
         found.append(Hypothesis(hit.title, score, hit.doc_id, hit.image, hit.score, why))
@@ -107,7 +107,3 @@ def pixels_suffice(question: str, ocr: str) -> bool:
     """
     words = re.findall(r"\S+", ocr)
     return len(words) >= 12 and sum(bool(re.search(r"\d", w)) for w in words) >= 4
-
-
-def _stem(word: str) -> str:
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word

@@ -16,7 +16,7 @@ from foveal.agents.records import coverage, read_lifespan, read_record
 from foveal.agents.values import direction, extreme, fold, items, same_thing, valued
 from foveal.prompts.loader import render
 from foveal.protocols import ChatModel
-from foveal.types import Generation, Message, Part
+from foveal.types import Message, Part
 
 SURE = 0.9
 """A passage this probable to answer ends the search for a better one."""
@@ -66,10 +66,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """What a sub-question came to, with every model call made for it and the best probability seen."""
+    """What a sub-question came to, and the best probability seen."""
 
     reading: Reading | None
-    calls: tuple[Generation, ...]
     best: float = 0.0
 
 
@@ -132,16 +131,14 @@ async def solve(
     """Answer *question* from *passages*, best first; at most *limit* of them are judged by the model."""
     keyed = read_by_key(question, passages, names, scoped=scoped)
     if keyed:
-        return Solved(keyed, (), keyed.confidence)
+        return Solved(keyed, keyed.confidence)
     if _YES_NO.match(question):
         return await _verify(model, question, passages[: min(limit, 2)], cancel)
-    calls: list[Generation] = []
     judged: list[tuple[float, Passage, list[Message]]] = []
     op = direction(question)
     for passage in passages[:limit]:
         messages = render("read", question=question, title=passage.title, passage=passage.text)
-        probability, call = await model.yes_probability(messages, task="read", cancel=cancel)
-        calls.append(call)
+        probability, _ = await model.yes_probability(messages, task="read", cancel=cancel)
         named = bool(names) and names_thing(passage, names)
         if names and not named and not passage.pictured and not _mentions(passage.text, names):
             probability *= 0.5  # a value of another thing reads just as well
@@ -156,16 +153,15 @@ async def solve(
         listed = valued(passage.text) if op else []
         top = extreme(listed, op) if op and len(listed) > 2 else None
         if top and probability < SURE:
-            return Solved(_reading(passage, top.name, probability, "extreme", top.start, top.end), tuple(calls), best)
+            return Solved(_reading(passage, top.name, probability, "extreme", top.start, top.end), best)
         reply = await model.generate(
             [*messages, Message("assistant", "Yes:")], max_tokens=48, stop=("\n",), task="read", cancel=cancel
         )
-        calls.append(reply)
         reading = grounded(passage, reply.text, probability)
         # "Which county borders Ida County?" is not answered by "Ida County"
         if reading and not any(fold(reading.answer) == fold(name) for name in names):
-            return Solved(reading, tuple(calls), best)
-    return Solved(None, tuple(calls), best)
+            return Solved(reading, best)
+    return Solved(None, best)
 
 
 async def view(
@@ -176,9 +172,9 @@ async def view(
     *sole* says that the question named this very page: then words that stand on it need no other warrant.
     """
     messages = render("read", question=question, title=page.title, passage=page.text)
-    probability, judged = await model.yes_probability(messages, task="read", cancel=cancel)
+    probability, _ = await model.yes_probability(messages, task="read", cancel=cancel)
     if probability < ENOUGH_VIEW and not sole:
-        return Solved(None, (judged,), probability)
+        return Solved(None, probability)
     reply = await model.generate(
         render("look", question=question, picture_text=page.text),
         max_tokens=48,
@@ -189,30 +185,28 @@ async def view(
     answer = reply.text.strip().rstrip(".")
     verbatim = len(answer) >= 4 and answer.lower() in page.text.lower()
     if not answer or "answerable" in answer.lower() or (probability < ENOUGH_VIEW and not verbatim):
-        return Solved(None, (judged, reply), probability)
+        return Solved(None, probability)
     at = max(page.text.lower().find(answer.lower()), 0)
     begin, end = _sentence(page.text, at)
-    return Solved(_reading(page, answer, max(probability, 0.3), "view", begin, end), (judged, reply), probability)
+    return Solved(_reading(page, answer, max(probability, 0.3), "view", begin, end), probability)
 
 
 async def _verify(model: ChatModel, question: str, passages: Sequence[Passage], cancel: asyncio.Event | None) -> Solved:
-    calls: list[Generation] = []
     best: tuple[float, float, Passage] | None = None
     for passage in passages:
         messages = render("verify", question=question, title=passage.title, passage=passage.text)
-        probability, call = await model.yes_probability(messages, task="verify", cancel=cancel)
-        calls.append(call)
+        probability, _ = await model.yes_probability(messages, task="verify", cancel=cancel)
         sureness = max(probability, 1 - probability)
         if best is None or probability > best[1]:
             best = sureness, probability, passage
         if probability >= SURE:
             break
     if best is None:
-        return Solved(None, tuple(calls))
+        return Solved(None)
     sureness, probability, passage = best
     answer = "yes" if probability >= 0.5 else "no"
     first = passage.text.split(". ")[0]
-    return Solved(_reading(passage, answer, sureness, "verify", 0, len(first)), tuple(calls), sureness)
+    return Solved(_reading(passage, answer, sureness, "verify", 0, len(first)), sureness)
 
 
 def grounded(passage: Passage, answer: str, confidence: float) -> Reading | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from foveal.agents.values import fold
+from foveal.agents.values import fold, singular
 
 _KEY = re.compile(r"(?P<indent>^[ \t]*|(?<=[.;]\s))(?P<key>[A-Za-z][A-Za-z0-9 /'()-]{1,48}?):(?=[ \t\n]|$)", re.M)
 _SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\bSt)\.(?=\s+[A-Z]|\s*$)|\n")
@@ -129,8 +129,4 @@ def _content(key: str) -> set[str]:
 
 
 def _stem(word: str) -> str:
-    if word.endswith("ies") and len(word) > 4:
-        word = word[:-3] + "y"
-    elif word.endswith("s") and not word.endswith("ss") and len(word) > 3:
-        word = word[:-1]
-    return _SAME.get(word, word)
+    return _SAME.get(singular(word), singular(word))

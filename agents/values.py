@@ -86,6 +86,13 @@ def fold(text: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"[^a-z0-9]+", " ", plain)).strip()
 
 
+def singular(word: str) -> str:
+    """Return a folded English word without its plural ending."""
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+
+
 def same_thing(title: str, name: str) -> bool:
     """Say whether *title* is about *name*: one holds the other as whole words, or is its initials ("US")."""
     a, b = fold(title), fold(name)
@@ -216,6 +223,5 @@ def judge(op: str, values: Sequence[str]) -> str | None:
     pair = comparable(values[0], values[1])
     if pair is None or type(pair[0]) is not type(pair[1]):
         return None
-    less = pair[0] < pair[1]  # type: ignore[operator]
-    more = pair[0] > pair[1]  # type: ignore[operator]
-    return "yes" if (less if op in ("before", "smaller") else more) else "no"
+    first, second = ((v if isinstance(v, tuple) else (v,)) for v in pair)
+    return "yes" if (first < second if op in ("before", "smaller") else first > second) else "no"

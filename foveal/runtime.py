@@ -90,6 +90,8 @@ class Tools:
         from foveal.graphs.state import Research
 
         meter = Meter(self.settings.budget())
+        labeller = self.embedders.labeller
+        assert labeller is not None, "the embedded eye labels too"
         searching = self.settings.strategy != "direct"
         return Research(
             meter=meter,
@@ -97,7 +99,7 @@ class Tools:
             solver=MeteredModel(self.models["solver"], meter),
             collection=self.collection if searching else None,
             blobs=self.blobs,
-            eye=self.embedders.eye,  # type: ignore[arg-type]
+            eye=labeller,
             ocr=self.embedders.ocr,
             emit=emit,
             now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     )
 
     index: Path | None = Field(None, description="folder of the collection to search")
-    model: str = Field("embedded", description="model of every role: embedded, llama:PATH, openai:NAME, scripted:FILE")
+    model: str = Field("embedded", description="model of every role: embedded, llama:PATH.gguf or scripted:FILE")
     planner_model: str | None = Field(None, description="model that plans, when not `model`")
     answer_model: str | None = Field(None, description="model that answers, when not `model`")
     profile: Literal["fast", "balanced", "deep"] = Field("balanced", description="how much a run may spend")

@@ -97,8 +97,9 @@ async def _collection(state: BranchState, work: Research) -> list[Any]:
 
 
 async def _image_search(state: BranchState, work: Research) -> list[Any]:
-    assert work.collection is not None and state.get("image")
-    return list(await work.collection.search_image(state["image"], k=60))  # type: ignore[arg-type]
+    image = state.get("image")
+    assert work.collection is not None and image is not None
+    return list(await work.collection.search_image(image, k=60))
 
 
 async def _picture_search(state: BranchState, work: Research) -> list[Any]:

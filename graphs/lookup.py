@@ -48,7 +48,7 @@ async def look_up(state: BranchState, work: Research) -> tuple[SubQuestion, dict
         )
         for e in evidence
     ]
-    solved = reader.Solved(None, ())
+    solved = reader.Solved(None)
     if (scope := state.get("scope")) and (page := await _page(_first_found(state, evidence), work)):
         solved = await reader.view(work.solver, step.text, page, sole=scope.page is not None)
     if solved.reading is None and not (scope and scope.page is not None):

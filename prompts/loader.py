@@ -12,13 +12,14 @@ import re
 import unicodedata
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal, cast
 
 import jinja2
 import yaml
 
 from foveal.types import Message
 
+Role = Literal["system", "user", "assistant"]
 _SECTION = re.compile(r"^## (system|user|assistant)[ \t]*\n", re.M)
 _FENCE = re.compile(r"</?(?:passage|picture_text)\b[^>]*>", re.I)
 
@@ -47,7 +48,7 @@ def render(name: str, **inputs: str) -> list[Message]:
     if set(inputs) != set(meta["inputs"]):
         raise ValueError(f"prompt {name} takes {sorted(meta['inputs'])}, got {sorted(inputs)}")
     values = {key: clean(value) for key, value in inputs.items()}
-    return [Message(role, template.render(values)) for role, template in sections]  # type: ignore[arg-type]
+    return [Message(cast(Role, role), template.render(values)) for role, template in sections]
 
 
 def names() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="SPEC",
-        help="Model of every role: embedded, llama:PATH, openai:NAME, scripted:FILE.",
+        help="Model of every role: embedded, llama:PATH.gguf or scripted:FILE.",
         show_default=False,
     ),
 ]

@@ -13,7 +13,7 @@ async def test_a_key_is_read_without_the_model() -> None:
         ScriptedModel([]), "What is the capital of Ida?", [passage("Ida", "Capital: Arx. Area: 3 km.")], names=("Ida",)
     )
     assert solved.reading is not None
-    assert (solved.reading.answer, solved.reading.how, solved.calls) == ("Arx", "record", ())
+    assert (solved.reading.answer, solved.reading.how) == ("Arx", "record")
     assert solved.reading.quote == "Capital: Arx"
 
 

@@ -6,21 +6,22 @@ import sys
 import pytest
 
 from foveal.errors import ModelUnavailable, WeightsCorrupt
+from foveal.runtime import make_embedders
+from foveal.settings import Settings
 from foveal.tools.embed import eye, ocr, text
-from foveal.tools.embed.stack import embedded_stack
 
 LIGHT = """
 import sys
-from foveal.tools.embed.stack import embedded_stack
-from foveal.tools.images.store import FileBlobStore
-stack = embedded_stack(threads=1)
-assert stack.id and stack.texts.dim == 384 and stack.images.dim == 1280 and stack.images is stack.labels
+from foveal.runtime import make_embedders
+from foveal.settings import Settings
+made = make_embedders(Settings(threads=1))
+assert made.text.dim == 384 and made.eye.dim == 1280 and made.eye is made.labeller
 heavy = {"torch", "transformers", "onnxruntime", "rapidocr", "cv2"} & set(sys.modules)
 assert not heavy, heavy
 """
 
 
-def test_building_the_stack_loads_nothing_heavy() -> None:
+def test_building_the_embedders_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
@@ -36,12 +37,12 @@ def test_bad_weights_are_reported_before_anything_is_loaded(
 
     for module in (text, eye, ocr):
         monkeypatch.setattr(module, "path_of", refuse)
-    stack, picture = embedded_stack(threads=1), Image.new("RGB", (8, 8))
+    made, picture = make_embedders(Settings(threads=1)), Image.new("RGB", (8, 8))
     for call in (
-        lambda: stack.texts.embed_texts(["a"]),
-        lambda: stack.images.embed_images([picture]),
-        lambda: stack.labels.label_images([picture]),
-        lambda: stack.ocr.read(picture),
+        lambda: made.text.embed_texts(["a"]),
+        lambda: made.eye.embed_images([picture]),
+        lambda: made.labeller.label_images([picture]),
+        lambda: made.ocr.read(picture),
     ):
         with pytest.raises(type(error)):
             call()
