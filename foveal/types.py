@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 Origin = Literal["user", "crop", "result", "page"]
 Purpose = Literal["identify", "lookup", "verify", "compare", "compute"]
-Tool = Literal["none", "image_search", "picture_search", "collection"]
+Tool = Literal["none", "image_search", "crop", "picture_search", "collection", "visit", "web"]
+"""image_search: whole picture → pictures; crop: its regions → pictures; picture_search: words → pictures;
+collection: words → passages; visit: one whole document; web: words → pages (a backend that is plugged in)."""
 SubStatus = Literal["pending", "running", "answered", "insufficient", "failed", "skipped"]
 OutcomeStatus = Literal["ok", "empty", "throttled", "blocked", "timeout", "error", "cached"]
 AnswerStatus = Literal["answered", "insufficient", "premise_false", "failed", "cancelled"]
@@ -74,6 +76,8 @@ class SubQuestion:
     """For ``identify``: what the question calls the thing, such as "country"; for a list: what its members are."""
     values: tuple[str, ...] = ()
     """The members of a list answer, or the one answer as a value that can be computed with."""
+    attempts: int = 0
+    """How often the step was sent out before: it grows when a re-plan sends it again."""
 
     def having(self, **changes: Any) -> SubQuestion:
         """Return a copy with *changes* applied."""
@@ -98,6 +102,34 @@ class PlanChange:
     code: str
     detail: str
     step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What a picture may show. ``score`` compares hypotheses of one picture; ``similarity`` is the eye's own.
+
+    ``pros`` and ``cons`` are what speaks for and against it, in words. ``region`` is where it was seen, when
+    it was a part of the picture that was searched.
+    """
+
+    name: str
+    score: float
+    doc_id: str | None = None
+    image: str | None = None
+    similarity: float = 0.0
+    pros: tuple[str, ...] = ()
+    cons: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    region: Region | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something in the way of an answer, found in code: one of :data:`PLAN_CODES`, the step, and what was seen."""
+
+    code: str
+    step: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +158,8 @@ class Evidence:
     retrieved_at: str = ""
     published_at: str | None = None
     trust: float = 1.0
+    region: Region | None = None
+    """The part of the question's picture whose search found it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +235,9 @@ class Answer:
     plan: tuple[SubQuestion, ...] = ()
     plan_log: tuple[PlanChange, ...] = ()
     conflicts: tuple[Mapping[str, Any], ...] = ()
+    """``{step, question, values: [{value, evidence_ids, title}], chosen, reason}``, one for each disagreement."""
+    hypotheses: Mapping[str, tuple[Hypothesis, ...]] = field(default_factory=dict)
+    """What each picture (by sha256) may show, best first."""
     warnings: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -335,3 +372,5 @@ class ImageHit:
     page: int | None = None
     url: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    region: Region | None = None
+    """The part of the searched picture that looks like it; None for the whole."""

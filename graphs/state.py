@@ -13,9 +13,22 @@ from typing import Annotated, Any, TypedDict
 
 from foveal.graphs.budget import Meter
 from foveal.protocols import BlobStore, ChatModel, Collection, Labeller, OcrReader
-from foveal.types import Answer, Evidence, ImageRef, Label, Plan, PlanChange, Scope, SubQuestion
+from foveal.types import (
+    Answer,
+    Evidence,
+    Hypothesis,
+    ImageRef,
+    Label,
+    OcrLine,
+    Plan,
+    PlanChange,
+    Scope,
+    SubQuestion,
+    Trouble,
+)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of the state below: a checkpoint with another number is not resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,9 @@ class Perception:
     image: str
     labels: tuple[Label, ...] = ()
     ocr: str = ""
+    lines: tuple[OcrLine, ...] = ()
+    flaws: tuple[str, ...] = ()
+    """Why the picture may not be recognised: small, dark, blurred, flat; empty when it is good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +50,11 @@ class Finding:
     step: SubQuestion
     retrieved: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    hypotheses: tuple[Hypothesis, ...] = ()
+    """For ``identify``: what the picture may show, best first."""
+    troubles: tuple[Trouble, ...] = ()
+    attempt: int = 0
+    """Of the step, when this was found: a re-plan's second attempt replaces the first."""
 
 
 def merge(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,6 +69,8 @@ class ResearchState(TypedDict, total=False):
     run_id: str
     question: str
     images: tuple[ImageRef, ...]
+    known: dict[str, SubQuestion]
+    """What earlier turns of a session identified, by picture: answered ``identify`` steps, not searched again."""
     perceptions: dict[str, Perception]
     scope: Scope | None
     plan: Plan
@@ -55,7 +78,10 @@ class ResearchState(TypedDict, total=False):
     evidence: Annotated[dict[str, Evidence], merge]
     findings: Annotated[dict[str, Finding], merge]
     warnings: Annotated[list[str], operator.add]
+    conflicts: Annotated[list[dict[str, Any]], operator.add]
     rounds: int
+    stale_rounds: int
+    """Rounds in a row that brought no new evidence and no answer."""
     stop_reason: str
     answer: Answer
 
