@@ -56,6 +56,12 @@ def unable(steps: Sequence[SubQuestion], citations: Sequence[Citation]) -> str:
     return f"{text} {marks}".strip()
 
 
+def denied(premise: str, citations: Sequence[Citation]) -> str:
+    """Return the answer to a question that takes something for granted which the evidence denies."""
+    marks = "".join(f"[{c.n}]" for c in citations)
+    return f"The question does not hold as asked. {tidy(premise)}. {marks}".strip()
+
+
 def tidy(answer: str) -> str:
     """Return *answer* without a trailing stop and with one kind of white space."""
     return re.sub(r"\s+", " ", answer).strip().rstrip(".;,")

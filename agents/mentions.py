@@ -6,7 +6,10 @@ Pure text: a mention is a span of the question, the picture it points at, and th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from foveal.agents.values import singular
 
 _SEEN = r"(?:shown|pictured|depicted|visible|displayed|seen)"
 _PICTURE = r"(?:photo(?:graph)?|picture|image|drawing|painting|screenshot|figure)"
@@ -22,6 +25,8 @@ _PATTERNS = (
         re.I,
     ),
     # the work of which a part is shown
+    # which country's flag is shown
+    re.compile(rf"\b(?:which|what)\s{_NOUNS}['’]s\s(?P<part>[\w-]+)\s(?:is|are)\s{_SEEN}", re.I),
     re.compile(rf"\b(?:the|that)\s{_NOUNS}\sof\swhich\s(?:a\s|the\s)?(?P<part>[\w'-]+)\s(?:is|are)\s{_SEEN}", re.I),
     # animals of the kind in the photo
     re.compile(rf"\b{_NOUNS}\sof\sthe\s(?P<part>kind|sort|type|species)\s{_WHERE}", re.I),
@@ -33,6 +38,15 @@ _DEICTIC = re.compile(
     re.I,
 )
 _COUNTED = re.compile(r"^\s*(?:two|three|four|both|these|the)\s(?P<noun>[a-z]+s)\sare\sshown[.:,]\s*", re.I)
+
+
+_THEY = rf"(?:\s(?:are\s)?{_SEEN}(?:\shere)?|\sin\s(?:the|these|both)\s(?:two\s|three\s)?{_PICTURE}s)"
+_THESE = re.compile(
+    rf"\b(?:these|those)\s(?:two|three|four|\d)\s(?P<noun>[a-z]+s)\b|\b(?:these|those|the)\s(?:two|three)(?=\s(?:is|was)\b)"
+    rf"|\bthe\s(?:two\s|three\s)?(?P<owners>[a-z]+s)\swhose\s(?P<parts>[a-z]+s)\sare\s{_SEEN}"
+    rf"|\bthe\s(?:two\s|three\s)?(?P<shown>[a-z]+s){_THEY}",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,33 @@ def _take(match: re.Match[str], question: str, images: int, found: list[Mention]
     found.append(Mention(start, end, question[start:end], image, noun, part))
 
 
+def plural(question: str) -> tuple[str, str]:
+    """Return what several pictures are called together, and the part of it that is seen.
+
+    "Which of these two towers is older?" gives ("tower", ""), "the countries whose flags are shown"
+    ("country", "flag"), and what names them one by one ("", "").
+    """
+    match = _THESE.search(question)
+    if match is None:
+        return "", ""
+    noun = match["noun"] or match["owners"] or match["shown"] or ""
+    return singular(noun), singular(match["parts"] or "")
+
+
+def join(question: str, places: Sequence[str]) -> str:
+    """Put all *places* for words that point at the pictures together, or after a bare "which".
+
+    "Which of these two towers is older?" gives "Which of #s1 and #s2 is older?", and so does "Which is older?".
+    "Of these towers, …" stays: it is a list of its own.
+    """
+    joined = " and ".join(places)
+    match = _THESE.search(question)
+    if match and not re.match(r"(?:of|among)\s", question, re.I):
+        return question[: match.start()] + joined + question[match.end() :]
+    bare = r"^(which|who)(?:\sone)?(?=\s(?:is|was|are|were|has|did)\b)"
+    return question if match else re.sub(bare, rf"\1 of {joined}", question, flags=re.I)
+
+
 def introduce(question: str, images: int) -> tuple[str, dict[int, Mention]]:
     """Strip sentences that only say what each picture shows, and return what they call each picture.
 
@@ -93,7 +134,8 @@ def introduce(question: str, images: int) -> tuple[str, dict[int, Mention]]:
     counted = _COUNTED.match(head + ". ")
     if counted:
         noun = counted["noun"].rstrip("s")
-        return rest, {i: Mention(0, 0, "", i, _owner_of(noun, rest), noun) for i in range(images)}
+        owner = _owner_of(noun, rest)
+        return rest, {i: Mention(0, 0, "", i, owner, noun if noun != owner else "") for i in range(images)}
     lowered = head.lower()
     if not any(word in lowered for word in ("first", "second", "other")):
         return question, {}
@@ -110,7 +152,7 @@ def introduce(question: str, images: int) -> tuple[str, dict[int, Mention]]:
             noun = of[2].strip(" .,")
             part = of[1].lower() if of[1].lower() in ("flag", "map", "portrait", "logo", "coat of arms") else ""
         else:
-            last = re.search(r"(?:shows?|is|depicts?)\s(?:an?\s|the\s)?(.+)$", piece, re.I)
+            last = re.search(r"(?:shows?|is|depicts?|second|third|other|next)\s(?:an?\s|the\s)?(.+)$", piece, re.I)
             if not last:
                 continue
             noun, part = last[1].strip(" .,"), ""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from foveal.agents.records import coverage, read_lifespan, read_record
-from foveal.agents.values import direction, extreme, fold, items, same_thing, valued
+from foveal.agents.values import agree, direction, extreme, fold, items, same_thing, singular, valued
 from foveal.prompts.loader import render
 from foveal.protocols import ChatModel
 from foveal.types import Message, Part
@@ -30,7 +30,19 @@ ENOUGH_VIEW = 0.27
 """The same for a whole page; answers began at 0.28, most unanswerable questions stayed below."""
 ENOUGH_SCOPED = 0.38
 """The same for a passage of a document that the question names."""
+ENOUGH_COVERED = 0.27
+"""The same for a passage about the thing named that holds every content word of the question."""
+READ = 3
+"""Passages whose words are read at most."""
+_KIND = re.compile(
+    r"\b(?:which|what)\s(?!is\b|are\b|was\b|were\b|did\b|does\b|do\b|has\b|have\b|of\b)(?:[\w'’-]+\s){0,3}?(?P<kind>[a-z][\w-]+)"
+    r"(?=\s(?:is|are|was|were|did|does|do|has|have|had|can|in|on|at|of|for|[a-z]+ed|[a-z]+s)\b|\s?\?)"
+    r"|\bwhat\s(?:is|are|was|were)\sthe\s(?:[\w'’-]+\s){0,2}?(?P<role>[a-z][\w-]+)\s(?:of|in|at|for)\b",
+    re.I,
+)
+_ASKED = frozenset("what which where when does whose have with from that this their there were been many much".split())
 _AFTER_LABEL = re.compile(r"(?::|[-–—](?=\s))\s*(?P<value>[^\n]+?)(?=\s+[A-Z]\w*(?:\s[A-Z]\w*)?:|[—\n]|$)")
+_SCALE = re.compile(r"\s(?:hundred|thousand|million|billion|trillion|per\s?cent)\b|\s?%")
 _YES_NO = re.compile(r"^(?:is|are|was|were|did|does|do|has|have|can)\b", re.I)
 
 
@@ -70,11 +82,21 @@ class Solved:
 
     reading: Reading | None
     best: float = 0.0
+    rivals: tuple[Reading, ...] = ()
+    """What other documents about the same thing say instead."""
+    beside: tuple[str, Passage] | None = None
+    """Words that the model gave but the passage does not hold; they may stand elsewhere in its document."""
 
 
 def names_thing(passage: Passage, names: Sequence[str]) -> bool:
     """Say whether the passage is about one of *names*: its title says so, or it is the identified document."""
     return passage.trusted or any(same_thing(passage.title, name) for name in names)
+
+
+def headed(passage: Passage, names: Sequence[str]) -> bool:
+    """Say whether the passage is of a document whose title begins with one of *names* and goes on with a part of it."""
+    head = fold(re.split(r"\s[-–—(]", passage.title)[0])
+    return passage.trusted or any(head == fold(name) for name in names)
 
 
 def read_by_key(
@@ -84,12 +106,17 @@ def read_by_key(
 
     *scoped* says that the question named the document: then a key that is half of what it asks suffices.
     """
+    return next(iter(_keyed(question, passages, names, scoped)), None)
+
+
+def _keyed(question: str, passages: Sequence[Passage], names: tuple[str, ...], scoped: bool) -> Iterator[Reading]:
     if not names and not scoped:
-        return None
-    for passage in passages:
+        return
+    for passage in sorted(passages, key=lambda p: not headed(p, names)):  # "Congo" before "DR Congo"
         if not scoped and not names_thing(passage, names):
             continue
-        entry = read_lifespan(question, passage.text) or read_record(question, passage.text, names=names)
+        about = (*names, passage.title)
+        entry = read_lifespan(question, passage.text) or read_record(question, passage.text, names=about)
         if entry is None or (scoped and coverage(question, entry.path[-1]) < 0.5):
             continue
         keys = " ".join(entry.path)
@@ -97,14 +124,14 @@ def read_by_key(
         if op and direction(keys) is None:
             best = extreme(valued(f"x: {entry.value}"), op)
             listed = items(entry.value)
-            if best is None and len(listed) != 1:
-                continue  # a list without values cannot tell which is the longest
+            if best is None and (len(listed) != 1 or listed[0][0].isdigit()):
+                continue  # a list without values cannot tell which is the longest, and a length is none of them
             answer = best.name if best else listed[0]
             how = "extreme"
         else:
             answer, how = entry.value, "record"
         at = passage.text.rfind(entry.path[-1], 0, entry.start)
-        return Reading(
+        yield Reading(
             answer=answer,
             values=items(answer),
             confidence=0.95,
@@ -114,7 +141,23 @@ def read_by_key(
             end=passage.start + entry.end,
             how=how,
         )
-    return None
+
+
+def rivals(first: Reading, others: Iterable[Reading]) -> tuple[Reading, ...]:
+    """Return readings of other documents of the same name that cannot be true beside *first*, one a value.
+
+    Two things may share a name: a document that was identified has no rivals but identified ones.
+    """
+    found: dict[str, Reading] = {}
+    for other in others:
+        same = fold(other.passage.title) == fold(first.passage.title) or (
+            other.passage.trusted and first.passage.trusted
+        )
+        if other.passage.doc_id == first.passage.doc_id or not same or first.passage.trusted != other.passage.trusted:
+            continue
+        if not agree(first.answer, other.answer):
+            found.setdefault(fold(other.answer), other)
+    return tuple(found.values())
 
 
 async def solve(
@@ -126,12 +169,16 @@ async def solve(
     limit: int = 4,
     enough: float = ENOUGH,
     scoped: bool = False,
+    avoid: Sequence[str] = (),
     cancel: asyncio.Event | None = None,
 ) -> Solved:
-    """Answer *question* from *passages*, best first; at most *limit* of them are judged by the model."""
-    keyed = read_by_key(question, passages, names, scoped=scoped)
-    if keyed:
-        return Solved(keyed, keyed.confidence)
+    """Answer *question* from *passages*, best first; at most *limit* of them are judged by the model.
+
+    Answers in *avoid* are passed over.
+    """
+    keyed = (r for r in _keyed(question, passages, names, scoped) if not _among(r.answer, avoid))
+    if first := next(keyed, None):
+        return Solved(first, first.confidence, rivals(first, keyed))
     if _YES_NO.match(question):
         return await _verify(model, question, passages[: min(limit, 2)], cancel)
     judged: list[tuple[float, Passage, list[Message]]] = []
@@ -147,21 +194,70 @@ async def solve(
             break
     judged.sort(key=lambda j: -j[0])
     best = judged[0][0] if judged else 0.0
-    for probability, passage, messages in judged[:2]:
-        if probability < (ENOUGH_PICTURED if passage.pictured else enough):
-            break
+    beside: tuple[str, Passage] | None = None
+    for probability, passage, messages in judged[:READ]:
+        if probability < _threshold(question, passage, names, enough):
+            continue
         listed = valued(passage.text) if op else []
         top = extreme(listed, op) if op and len(listed) > 2 else None
         if top and probability < SURE:
             return Solved(_reading(passage, top.name, probability, "extreme", top.start, top.end), best)
-        reply = await model.generate(
-            [*messages, Message("assistant", "Yes:")], max_tokens=48, stop=("\n",), task="read", cancel=cancel
-        )
-        reading = grounded(passage, reply.text, probability)
+        answer = await _words(model, messages, "Yes:", cancel)
+        if echoed(answer, names) and (kind := asked_kind(question)):
+            answer = await _words(model, messages, f"Yes: the {kind} is", cancel) or answer
         # "Which county borders Ida County?" is not answered by "Ida County"
-        if reading and not any(fold(reading.answer) == fold(name) for name in names):
+        if _among(answer, (*names, *avoid)):
+            continue
+        if reading := grounded(passage, answer, probability):
             return Solved(reading, best)
-    return Solved(None, best)
+        beside = beside or (answer, passage)
+    return Solved(None, best, beside=beside)
+
+
+def _among(answer: str, others: Sequence[str]) -> bool:
+    return any(fold(answer) == fold(other) for other in others)
+
+
+async def _words(model: ChatModel, messages: Sequence[Message], begun: str, cancel: asyncio.Event | None) -> str:
+    """Return how the model goes on after *begun*, without quotes and the final stop."""
+    reply = await model.generate(
+        [*messages, Message("assistant", begun)], max_tokens=48, stop=("\n",), task="read", cancel=cancel
+    )
+    return plain(reply.text)
+
+
+def plain(answer: str) -> str:
+    """Return a model's words without outer quotes and the final stop; empty when it says that it cannot tell."""
+    answer = answer.strip().strip('"“”').rstrip(".").strip()
+    return "" if answer.lower() in ("no", "none", "unknown", "yes") else answer
+
+
+def echoed(answer: str, names: Sequence[str]) -> bool:
+    """Say whether *answer* only repeats (or holds) a name that the question already has."""
+    return any(fold(name) and f" {fold(name)} " in f" {fold(answer)} " for name in names)
+
+
+def asked_kind(question: str) -> str | None:
+    """Return what kind of thing is asked for: "city" in "In which city …?", "capital" in "What is the capital …?"."""
+    if match := _KIND.search(question):
+        return (match["kind"] or match["role"]).strip()
+    asked = re.search(r"\b(who|where)\b", question, re.I)
+    return {"who": "person", "where": "place"}[asked[1].lower()] if asked else None
+
+
+def _threshold(question: str, passage: Passage, names: Sequence[str], enough: float) -> float:
+    """Return the probability from which *passage* is read: less is asked where it says the question's own words."""
+    if passage.pictured:
+        return ENOUGH_PICTURED
+    return min(enough, ENOUGH_COVERED) if names_thing(passage, names) and covered(question, passage, names) else enough
+
+
+def covered(question: str, passage: Passage, names: Sequence[str]) -> bool:
+    """Say whether *passage* holds every content word of *question* beside the names: at least two of them."""
+    named = {w for name in names for w in fold(name).split()}
+    wanted = {singular(w) for w in fold(question).split() if len(w) > 3 and w not in named} - _ASKED
+    held = {singular(w) for w in fold(passage.text).split()}
+    return len(wanted) >= 2 and wanted <= held
 
 
 async def view(
@@ -211,23 +307,30 @@ async def _verify(model: ChatModel, question: str, passages: Sequence[Passage], 
 
 def grounded(passage: Passage, answer: str, confidence: float) -> Reading | None:
     """Return *answer* as a reading if its words stand in *passage*, else None."""
-    answer = answer.strip().strip('"“”').rstrip(".").strip()
-    if not answer or answer.lower() in ("no", "none", "unknown", "yes"):
+    answer = plain(answer)
+    if not answer:
         return None
     at = passage.text.lower().find(answer.lower())
+    if at >= 0 and (scale := _SCALE.match(passage.text, at + len(answer))) and answer[-1].isdigit():
+        answer += scale[0]  # "150" of "150 million"
     if at >= 0 and (value := _AFTER_LABEL.match(passage.text, at + len(answer))):
         # the words are the label ("Case No: 21-1"): what it labels is the answer
         answer = value["value"].strip()
     elif at < 0:
         words = fold(answer).split()
         present = fold(f"{passage.title} {passage.text}").split()
-        # "Peru" stands in "Peruvian": a name may be read off its adjective
-        if not words or not all(any(p == w or (len(w) >= 4 and p.startswith(w)) for p in present) for w in words):
+        if not words or not all(any(_stands_in(w, p) for p in present) for w in words):
             return None
         first = re.search(re.escape(answer.split()[0]), passage.text, re.I)
         at = first.start() if first else 0
     begin, end = _sentence(passage.text, at)
     return replace(_reading(passage, answer, confidence, "model", begin, end), values=items(answer))
+
+
+def _stands_in(word: str, present: str) -> bool:
+    """Say whether *word* is *present* or can be read off it: "Peru" off "Peruvian", "Belgium" off "Belgian"."""
+    stem = word[: max(4, len(word) - 2)]
+    return word == present or (len(word) >= 4 and present.startswith(stem))
 
 
 def _reading(passage: Passage, answer: str, confidence: float, how: str, start: int, end: int) -> Reading:

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from foveal.agents.quantities import unit
+
 MORE = frozenset(
     [
         "largest",
@@ -35,6 +37,7 @@ MORE = frozenset(
         "deepest",
         "widest",
         "maximum",
+        *"deeper wider heavier newer younger faster fastest hotter hottest richer richest broader broadest".split(),
     ]
 )
 LESS = frozenset(
@@ -55,6 +58,7 @@ LESS = frozenset(
         "earlier",
         "lightest",
         "minimum",
+        *"older elder eldest lighter narrower slower slowest colder coldest poorer poorest shallower".split(),
     ]
 )
 _MONTH_NAMES = "january february march april may june july august september october november december"
@@ -104,6 +108,25 @@ def same_thing(title: str, name: str) -> bool:
     return letters.isupper() and len(letters) >= 2 and "".join(w[0] for w in a.split()) == letters.lower()
 
 
+def agree(first: str, second: str) -> bool:
+    """Say whether two values can both be true: numbers and dates as far as both are given, names as words.
+
+    Numbers agree within 2 %, since sources round; "1901" agrees with "5 May 1901", "Arx" with "Arx, Ida".
+    """
+    a, b = fold(first), fold(second)
+    if not a or not b or f" {a} " in f" {b} " or f" {b} " in f" {a} ":
+        return True
+    pair = comparable(first, second)
+    if pair is None:
+        return bool(set(items(first)) & set(items(second)))
+    one, other = pair
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return all(x == y or 0 in (x, y) for x, y in zip(one, other, strict=True))
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= 0.02 * max(abs(one), abs(other))
+    return False
+
+
 def number(text: str) -> float | None:
     """Return the first number of *text*, with thousands separators and words like "million" understood."""
     match = _NUMBER.search(text)
@@ -131,7 +154,7 @@ def date(text: str) -> tuple[int, int, int] | None:
 def comparable(first: str, second: str) -> tuple[float | tuple[int, int, int], float | tuple[int, int, int]] | None:
     """Return both as dates, or both as numbers; None when neither fits both."""
     dates = date(first), date(second)
-    if dates[0] and dates[1] and _looks_dated(first) and _looks_dated(second):
+    if dates[0] and dates[1] and looks_dated(first) and looks_dated(second):
         return dates[0], dates[1]
     numbers = number(first), number(second)
     if numbers[0] is not None and numbers[1] is not None:
@@ -139,8 +162,9 @@ def comparable(first: str, second: str) -> tuple[float | tuple[int, int, int], f
     return None
 
 
-def _looks_dated(text: str) -> bool:
-    return bool(
+def looks_dated(text: str) -> bool:
+    """Say whether *text* is a date or a year and not some other number."""
+    return unit(text) is None and bool(
         re.search("|".join(_MONTHS), text, re.I)
         or re.fullmatch(r"\D*\b\d{3,4}\b\D*", text)
         or re.search(r"\d{4}-\d{2}", text)
@@ -192,36 +216,3 @@ def extreme(listed: Sequence[Valued], op: str) -> Valued | None:
     if not listed:
         return None
     return (max if op == "argmax" else min)(listed, key=lambda v: v.value)
-
-
-def select(members: Sequence[str], values: Sequence[str], op: str) -> str | None:
-    """Return the member whose value is extreme; members without a readable value do not take part."""
-    rated: list[tuple[float | tuple[int, int, int], str]] = []
-    pairs = [(m, v) for m, v in zip(members, values, strict=True) if v]
-    dated = bool(pairs) and all(_looks_dated(v) and date(v) for _, v in pairs)
-    for member, value in pairs:
-        key = date(value) if dated else number(value)
-        if key is not None:
-            rated.append((key, member))
-    if len(rated) < 2 <= len(members) and len(rated) < len(members):
-        return None
-    return (max if op == "argmax" else min)(rated, key=lambda r: r[0])[1] if rated else None
-
-
-def judge(op: str, values: Sequence[str]) -> str | None:
-    """Return "yes" or "no" (before, after, larger, smaller, same, both) or a count; None when undecidable."""
-    if op == "count":
-        return str(len(values))
-    if len(values) != 2 or not all(values):
-        return None
-    if op == "both":
-        held = [fold(v).startswith("yes") for v in values]
-        return "yes" if all(held) else "no"
-    if op == "same":
-        a, b = fold(values[0]), fold(values[1])
-        return "yes" if a == b or a in b or b in a else "no"
-    pair = comparable(values[0], values[1])
-    if pair is None or type(pair[0]) is not type(pair[1]):
-        return None
-    first, second = ((v if isinstance(v, tuple) else (v,)) for v in pair)
-    return "yes" if (first < second if op in ("before", "smaller") else first > second) else "no"

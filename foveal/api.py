@@ -3,24 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+import threading
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foveal.errors import BadQuestion
-from foveal.runtime import Tools
+from foveal.errors import BadInput, BadQuestion, FovealError
+from foveal.runtime import Tools, check_unchanged
 from foveal.settings import Settings, load_settings
-from foveal.types import Answer, Event
+from foveal.types import Answer, Event, Evidence, ImageRef, SubQuestion
 
 if TYPE_CHECKING:
+    from foveal.graphs.state import Research
     from foveal.tools.index.collection import LocalCollection
+    from foveal.tools.runs.journal import Entry
+    from foveal.tools.runs.recorder import Recorder
+    from foveal.tools.runs.store import RunRecord, RunStore
 
 MAX_QUESTION = 8000
 """Characters of a question; more is a document, which belongs in the collection."""
-Picture = bytes | str | Path
+CYCLES = 40
+"""Rounds of dispatch, branch and assess that no plan reaches; the rounds of the budget come on top."""
+DURABILITY = "async"
+"""A checkpoint is written while the next superstep runs: the journal of calls, which is written before a call
+returns, is what makes a run lose nothing."""
+POLL = 0.2
+"""Seconds between looks at a run that another process works on."""
+Picture = bytes | str | Path | ImageRef
+"""A picture's bytes, its path, or one that is in the store already."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run to be made, or to be gone on with."""
+
+    id: str
+    thread: str
+    question: str
+    images: Sequence[Picture] = ()
+    known: Mapping[str, SubQuestion] | None = None
+    evidence: Mapping[str, Evidence] | None = None
+    calls: Sequence[Entry] = ()
+    """Calls made for the run before it began."""
+    record: RunRecord | None = None
+    """What the store knows of it, when it was begun before."""
 
 
 class Foveal:
@@ -31,6 +62,8 @@ class Foveal:
         self.settings = settings if settings is not None else load_settings()
         self.tools = Tools(self.settings)
         self._graph: Any = None
+        self._opening = asyncio.Lock()
+        self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Foveal:
         return self
@@ -40,74 +73,256 @@ class Foveal:
 
     async def aclose(self) -> None:
         """Free models, files and threads."""
+        await self._opened.aclose()
+        self._graph = None
         await self.tools.aclose()
 
     async def collection(self) -> LocalCollection:
         """Return the collection of the settings. Raises IndexMissing, IndexCorrupt, IndexMismatch."""
         return await asyncio.to_thread(lambda: self.tools.collection)
 
-    async def ask(self, question: str, images: Sequence[Picture] = (), *, run_id: str | None = None) -> Answer:
-        """Answer *question* about *images* (bytes or paths). Raises the errors of :mod:`foveal.errors`."""
-        answer: Answer | None = None
-        async for event in self.stream(question, images, run_id=run_id):
-            if event.type == "run.finished":
-                answer = event.data["answer"]
-        assert answer is not None
-        return answer
+    async def runs(self) -> RunStore | None:
+        """Return the store of runs, None when nothing is kept. Raises StoreUnavailable, StorageFull."""
+        return await asyncio.to_thread(lambda: self.tools.runs)
+
+    async def ask(
+        self, question: str, images: Sequence[Picture] = (), *, run_id: str | None = None, session: str | None = None
+    ) -> Answer:
+        """Answer *question* about *images* (bytes or paths), as the next turn of *session* if one is named.
+
+        Raises the errors of :mod:`foveal.errors`.
+        """
+        return await _last(self.stream(question, images, run_id=run_id, session=session))
 
     async def stream(
-        self, question: str, images: Sequence[Picture] = (), *, run_id: str | None = None
-    ) -> AsyncIterator[Event]:
-        """Answer, yielding every event in order; the last is ``run.finished`` with the :class:`Answer`."""
+        self,
+        question: str,
+        images: Sequence[Picture] = (),
+        *,
+        run_id: str | None = None,
+        thread_id: str | None = None,
+        session: str | None = None,
+        known: Mapping[str, SubQuestion] | None = None,
+        evidence: Mapping[str, Evidence] | None = None,
+        calls: Sequence[Entry] = (),
+    ) -> AsyncGenerator[Event, None]:
+        """Answer, yielding every event in order; the last is ``run.finished`` with the :class:`Answer`.
+
+        One run at a time works on a *thread_id* (default: the run itself); another one gets ThreadBusy.
+        The next turn of *session* is asked with what was said in the turns before: see :mod:`foveal.turn`, which
+        gives *known* (answered ``identify`` steps by picture), the *evidence* they rest on, and model *calls*
+        already made for the run.
+        """
         question = checked_question(question)
-        queue: asyncio.Queue[tuple[str, Mapping[str, Any]] | None] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
+        if session is not None:
+            from foveal.turn import take_turn
+
+            made = take_turn(self, session, question, images, run_id=run_id)
+        else:
+            name = run_id or uuid.uuid4().hex[:12]
+            made = self._stream(_Run(name, thread_id or name, question, images, known, evidence, calls))
+        async with aclosing(made) as events:
+            async for event in events:
+                yield event
+
+    async def resume(self, run_id: str) -> AsyncGenerator[Event, None]:
+        """Go on with a run that was interrupted, yielding what is new; the last is ``run.finished``.
+
+        Completed calls are not made again. Of a finished run all events are given again. Raises RunMissing,
+        RunMismatch (it was begun by another version, configuration or collection), ThreadBusy.
+        """
+        store = await self._store()
+        record = await store.write(store.run, run_id)
+        if record.status == "finished":
+            events = self.replay(run_id)
+        else:
+            events = self._stream(_Run(run_id, record.thread_id, record.question, record=record))
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def replay(self, run_id: str) -> AsyncGenerator[Event, None]:
+        """Yield a run's events from the first on, and go on while it runs, in whichever process. Raises RunMissing."""
+        from foveal.tools.runs import codec
+
+        store = await self._store()
+        seen = 0
+        while True:
+            record = await store.write(store.run, run_id)
+            for event in await store.write(store.events, run_id, seen):
+                seen = event.seq
+                if event.type == "run.finished":
+                    kept = {k: v for k, v in event.data["answer"].items() if k != "schema"}
+                    event = replace(event, data={"answer": codec.load(Answer, kept)})
+                yield event
+            if record.status != "running":
+                return
+            await asyncio.sleep(POLL)
+
+    async def forget(self, run_ids: Sequence[str]) -> None:
+        """Remove runs with their checkpoints, and give the space back. Raises RunMissing, ThreadBusy."""
+        from foveal.tools.runs.lease import Lease
+
+        store = await self._store()
+        for run_id in run_ids:
+            run = await store.write(store.run, run_id)
+            with Lease(self.settings.home, run.thread_id):
+                await store.write(store.remove, run_id)
+                await (await self._compiled()).checkpointer.adelete_thread(run_id)
+        await store.write(store.compact)
+
+    async def _store(self) -> RunStore:
+        store = await self.runs()
+        if store is None:
+            raise BadInput("No runs are kept.", remedy="Leave --no-persist out, and set `persist` to true.")
+        return store
+
+    async def _stream(self, run: _Run) -> AsyncGenerator[Event, None]:
+        from foveal.tools.runs.recorder import Recorder
+
+        store, before, last = await self.runs(), 0.0, 0
+        if store is not None and run.record is not None:
+            before = await store.write(store.seconds, run.id)
+            last = max((e.seq for e in await store.write(store.events, run.id)), default=0)
+        recorder = Recorder(store, run.id, after=last, before=before)
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        loop, home = asyncio.get_running_loop(), threading.get_ident()
 
         def emit(kind: str, data: Mapping[str, Any]) -> None:
-            loop.call_soon_threadsafe(queue.put_nowait, (kind, data))
+            if threading.get_ident() == home:
+                queue.put_nowait(recorder.take(kind, data))
+            else:
+                loop.call_soon_threadsafe(emit, kind, data)
 
-        name = run_id or uuid.uuid4().hex[:12]
-        run = asyncio.create_task(self._run(name, question, images, emit))
-        run.add_done_callback(lambda _: loop.call_soon(queue.put_nowait, None))
-        number = 0
+        work = asyncio.create_task(self._run(run, store, recorder, emit, before))
+        work.add_done_callback(lambda _: loop.call_soon(queue.put_nowait, None))
         try:
-            while (item := await queue.get()) is not None:
-                number += 1
-                yield Event(number, item[0], _plain(item[1]))
-            answer = await run
-            yield Event(number + 1, "run.finished", {"answer": answer})
+            while (event := await queue.get()) is not None:
+                yield event
+            await work
         finally:
-            if not run.done():
-                run.cancel()
-                await asyncio.gather(run, return_exceptions=True)
+            if not work.done():
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
 
-    async def _run(self, run_id: str, question: str, images: Sequence[Picture], emit: Any) -> Answer:
-        from foveal.graphs.research import build_graph
+    async def _run(self, run: _Run, store: RunStore | None, recorder: Recorder, emit: Any, before: float) -> None:
         from foveal.tools.images.decode import check_count
+        from foveal.tools.runs.journal import Journal
+        from foveal.tools.runs.lease import Lease
 
-        check_count(len(images))
-        pictures = tuple([await asyncio.to_thread(self.tools.put, image) for image in images])
-        work = await asyncio.to_thread(self.tools.research, emit)
-        if self._graph is None:
-            self._graph = build_graph()
-        emit(
-            "run.started",
-            {
-                "run_id": run_id,
-                "question": question,
-                "images": [p.sha256 for p in pictures],
-                "config": work.config,
-            },
-        )
+        check_count(len(run.images))
+        pictures = run.record.images if run.record else await self._pictures(run.images)
+        with contextlib.ExitStack() as held:
+            journal = None
+            if store is not None:
+                held.enter_context(Lease(self.settings.home, run.thread))
+                made = await store.write(store.journal, run.id) if run.record else ()
+                journal = Journal(made, recorder.keep)
+            work = await asyncio.to_thread(self.tools.research, emit, journal, before=before)
+            if store is not None:
+                await self._begin(run, store, work, pictures)
+            for entry in run.calls:
+                await work.meter.journal.add(entry.record, entry.key, entry.reply)
+            told: dict[str, Any] = {"run_id": run.id, "question": run.question, "images": [p.sha256 for p in pictures]}
+            told |= {"config": work.config, "budget": asdict(work.meter.budget)}
+            emit("run.started", {**told, "kept": store is not None, "resumed": run.record is not None})
+            try:
+                answer = await self._answer(run, work, pictures)
+                emit("run.finished", {"answer": answer})
+                await recorder.close()
+                if store is not None:
+                    await store.write(store.finish, run.id, answer.as_dict())
+                    await self._graph.checkpointer.adelete_thread(run.id)
+            except BaseException as error:
+                if store is not None:
+                    await self._left(run, store, recorder, error)
+                raise
+
+    async def _pictures(self, images: Sequence[Picture]) -> tuple[ImageRef, ...]:
+        return tuple([await asyncio.to_thread(self.tools.put, image) for image in images])
+
+    async def _begin(self, run: _Run, store: RunStore, work: Research, pictures: tuple[ImageRef, ...]) -> None:
+        from foveal.graphs.state import SCHEMA_VERSION
+        from foveal.tools.runs.store import RunRecord, now
+
+        portable = await self.tools.portable()
+        if run.record is not None:
+            check_unchanged(run.record, work.config, portable["content"])
+            await store.write(store.mark, run.id, "running")
+            return
+        record = RunRecord(
+            run.id, run.thread, run.question, pictures, "running", now(), None, work.config,
+            asdict(work.meter.budget), SCHEMA_VERSION, portable,
+        )  # fmt: skip
+        await store.write(store.begin, record)
+
+    async def _left(self, run: _Run, store: RunStore, recorder: Recorder, error: BaseException) -> None:
+        """Say in the store how a run ended that has no answer; what went wrong first is what the caller hears."""
+        with contextlib.suppress(FovealError):
+            await recorder.close()
+            status = "interrupted" if isinstance(error, asyncio.CancelledError) else "failed"
+            await store.write(store.mark, run.id, status)
+            if isinstance(error, FovealError):
+                error.run_id = run.id
+
+    async def _answer(self, run: _Run, work: Research, pictures: tuple[ImageRef, ...]) -> Answer:
+        """Run the graph from where its checkpoint stands."""
+        from langgraph.errors import GraphRecursionError
+
+        from foveal.graphs.checkpoints import server_errors
+        from foveal.graphs.research import conclude
+        from foveal.graphs.state import SCHEMA_VERSION
+
         budget = work.meter.budget
-        # perceive … finalize, and three supersteps a round for each of at most MAX_STEPS dependent steps
-        limit = 12 + 3 * max(budget.rounds, 12)
-        state = await self._graph.ainvoke(
-            {"schema_version": 1, "run_id": run_id, "question": question, "images": pictures},
-            {"recursion_limit": limit, "max_concurrency": budget.parallel},
-            context=work,
-        )
+        config = {
+            "configurable": {"thread_id": run.id},
+            "recursion_limit": 12 + 3 * (CYCLES + budget.rounds),
+            "max_concurrency": budget.parallel,
+        }
+        state: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION, "run_id": run.id, "question": run.question, "images": pictures,
+            "known": dict(run.known or {}), "evidence": dict(run.evidence or {}),
+        }  # fmt: skip
+        with server_errors():
+            graph = await self._compiled()
+            begun = run.record is not None and (await graph.aget_state(config)).values
+            kept = {"durability": DURABILITY} if graph.checkpointer else {}
+            steps = graph.astream(None if begun else state, config, context=work, stream_mode="values", **kept)
+            state = begun or state
+            try:
+                async for values in steps:
+                    state = values
+            except GraphRecursionError:
+                return await conclude(state, work)
         return state["answer"]
+
+    async def _compiled(self) -> Any:
+        """Return the graph, compiled once, with its checkpoints opened once."""
+        from foveal.graphs.checkpoints import open_checkpoints
+        from foveal.graphs.research import build_graph
+        from foveal.graphs.state import STATE_TYPES
+
+        async with self._opening:
+            if self._graph is None:
+                saver = None
+                if self.settings.persist:
+                    server = self.settings.checkpoints
+                    saver = await self._opened.enter_async_context(
+                        open_checkpoints(
+                            self.settings.home, STATE_TYPES, server=server.get_secret_value() if server else None
+                        )
+                    )
+                self._graph = build_graph(saver)
+        return self._graph
+
+
+async def _last(events: AsyncIterator[Event]) -> Answer:
+    answer: Answer | None = None
+    async for event in events:
+        if event.type == "run.finished":
+            answer = event.data["answer"]
+    assert answer is not None
+    return answer
 
 
 def checked_question(question: str) -> str:
@@ -124,16 +339,3 @@ def checked_question(question: str) -> str:
             remedy="Put long texts in the collection with `foveal index add` and ask about them.",
         )
     return question
-
-
-def _plain(value: Any) -> Any:
-    """Return *value* as plain data, but leave a whole :class:`Answer` to its own JSON form."""
-    if isinstance(value, Answer):
-        return value.as_dict()
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value

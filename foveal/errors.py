@@ -13,6 +13,8 @@ class FovealError(Exception):
     retryable = False
     exit_code = 4
     default_remedy = ""
+    run_id: str | None = None
+    """The run that this ended, when it was kept and can be resumed."""
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
         super().__init__(message)
@@ -119,6 +121,39 @@ class BudgetExceeded(FovealError):
     code = "budget_exceeded"
 
 
+class RunMissing(UserError):
+    """No run of that id is in the store."""
+
+    code = "run_missing"
+    default_remedy = "`foveal runs list` shows the runs that are kept."
+
+
+class RunMismatch(UserError):
+    """A run cannot be continued: it was begun by another version, or with another configuration or collection."""
+
+    code = "run_mismatch"
+
+
+class ThreadBusy(FovealError):
+    """Another process, or another task of this one, works on the same run or session."""
+
+    code = "thread_busy"
+    retryable = True
+    default_remedy = "Wait until it has finished; `foveal runs list` shows what is running."
+
+
+class StoreUnavailable(BackendError):
+    """The store of runs cannot be read or written."""
+
+    code = "store_unavailable"
+    retryable = False
+    default_remedy = "Check the folder of `home`, or run with --no-persist, which keeps nothing."
+
+
 class Cancelled(FovealError):
     code = "cancelled"
     exit_code = 130
+
+
+ENDING = (Cancelled, ModelUnavailable, StorageFull, StoreUnavailable)
+"""Errors that no branch of a run can live with: they end it, and the caller is told what to do."""

@@ -176,3 +176,13 @@ class Collection(Protocol):
     async def scope_of(self, question: str) -> Scope | None:
         """The document (and page) that *question* names, if it names one that is in the collection."""
         ...
+
+
+class WebSearch(Protocol):
+    """A search engine beyond the collection."""
+
+    name: str
+
+    async def search(self, query: str, *, k: int = 10) -> list[TextHit]:
+        """Passages of pages, best first. Raises BackendError when it does not answer."""
+        ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -10,7 +11,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from foveal.errors import IndexMissing
+from pydantic import ValidationError
+
+from foveal.errors import IndexMissing, RunMismatch
 from foveal.settings import Settings
 from foveal.types import ImageRef
 
@@ -20,7 +23,12 @@ if TYPE_CHECKING:
     from foveal.tools.images.store import FileBlobStore
     from foveal.tools.index.collection import LocalCollection
     from foveal.tools.index.enrich import Embedders
+    from foveal.tools.runs.journal import Journal
+    from foveal.tools.runs.store import RunRecord, RunStore
 
+OF_THE_MACHINE = frozenset({"home", "cache", "threads", "persist", "checkpoints", "openai_base_url", "openai_api_key"})
+"""Settings that a resumed run takes from where it is resumed, not from where it was begun."""
+AGAIN = "Ask the question again: a new run begins from nothing."
 NO_INDEX = "Give --index DIR; make one with `foveal index add PATH --index DIR`."
 
 
@@ -84,12 +92,21 @@ class Tools:
             raise IndexMissing("No collection was given.", remedy=NO_INDEX)
         return LocalCollection.open(self.settings.index, self.embedders, pictures=self.blobs)
 
-    def research(self, emit: Callable[[str, Mapping[str, Any]], None]) -> Research:
-        """Return the context of one run, with a fresh meter."""
+    @cached_property
+    def runs(self) -> RunStore | None:
+        """The store of runs; None when nothing is to be kept. Raises StoreUnavailable, StorageFull."""
+        from foveal.tools.runs.store import RunStore
+
+        return RunStore.open(self.settings.home) if self.settings.persist else None
+
+    def research(
+        self, emit: Callable[[str, Mapping[str, Any]], None], journal: Journal | None = None, *, before: float = 0.0
+    ) -> Research:
+        """Return the context of one run; its meter goes on from *journal* and the seconds *before*."""
         from foveal.graphs.budget import Meter, MeteredModel
         from foveal.graphs.state import Research
 
-        meter = Meter(self.settings.budget())
+        meter = Meter(self.settings.budget(), journal, before=before)
         labeller = self.embedders.labeller
         assert labeller is not None, "the embedded eye labels too"
         searching = self.settings.strategy != "direct"
@@ -104,6 +121,7 @@ class Tools:
             emit=emit,
             now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
             strategy=self.settings.strategy,
+            codes=self.settings.codes(),
             config=self.config(),
         )
 
@@ -116,6 +134,7 @@ class Tools:
             "models": {role: model.name for role, model in self.models.items()},
             "strategy": settings.strategy,
             "profile": settings.profile,
+            "replan": settings.replan,
             "index": settings.index.name if settings.index else None,
             "web": settings.web,
             "prompts_hash": prompts_hash(),
@@ -124,8 +143,18 @@ class Tools:
         hashed = json.dumps({**config, **budget}, sort_keys=True).encode()
         return {**config, "config_hash": hashlib.sha256(hashed).hexdigest()[:16]}
 
+    async def portable(self) -> dict[str, Any]:
+        """Return what a resume needs to be the same run: its settings, and the state of the collection."""
+        kept = self.settings.model_dump(mode="json", exclude=set(OF_THE_MACHINE))
+        if self.settings.index is not None:
+            kept["index"] = str(self.settings.index.absolute())
+        content = await self.collection.content() if "collection" in self.__dict__ else None
+        return {"settings": kept, "content": content}
+
     def put(self, image: Any) -> ImageRef:
         """Clean and keep a picture of a question: bytes or a path. Raises BadImage."""
+        if isinstance(image, ImageRef):
+            return image
         return (
             self.blobs.put_bytes(bytes(image)) if isinstance(image, bytes | bytearray) else self.blobs.put_path(image)
         )
@@ -138,3 +167,36 @@ class Tools:
                 await model.aclose()
         if "collection" in made:
             await self.collection.aclose()
+        if made.get("runs") is not None:
+            await asyncio.to_thread(made["runs"].close)
+
+
+def settings_of(run: RunRecord, settings: Settings, **changes: Any) -> Settings:
+    """Return the settings with which *run* is resumed: its own, with those of this machine out of *settings*.
+
+    *changes* that are not None (a higher budget) come last. Raises RunMismatch when this version knows them no more.
+    """
+    here = {name: getattr(settings, name) for name in OF_THE_MACHINE}
+    given = {name: value for name, value in changes.items() if value is not None}
+    try:
+        return Settings(**{**run.settings["settings"], **here, **given})
+    except (KeyError, ValidationError) as error:
+        problem = f"Run {run.run_id} was begun with settings that this version does not know."
+        raise RunMismatch(problem, remedy=AGAIN) from error
+
+
+def check_unchanged(run: RunRecord, config: Mapping[str, Any], content: str | None) -> None:
+    """Refuse to go on with *run* when what its answer depends on is not what it was. Raises RunMismatch."""
+    from foveal.graphs.state import SCHEMA_VERSION
+
+    if run.schema_version != SCHEMA_VERSION:
+        raise RunMismatch(
+            f"Run {run.run_id} was begun by another version of Foveal "
+            f"(its state has schema {run.schema_version}, ours {SCHEMA_VERSION}).",
+            remedy=f"Resume it with that version. {AGAIN}",
+        )
+    changed = [k for k, v in run.config.items() if k != "config_hash" and json.loads(json.dumps(config.get(k))) != v]
+    if changed:
+        raise RunMismatch(f"Run {run.run_id} was begun with another {', '.join(changed)}.", remedy=AGAIN)
+    if run.settings.get("content") != content:
+        raise RunMismatch(f"The collection has changed since run {run.run_id} was begun.", remedy=AGAIN)

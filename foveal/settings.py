@@ -21,7 +21,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_valid
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from foveal.errors import BadConfig
-from foveal.types import PROFILES, Budget
+from foveal.types import PLAN_CODES, PROFILES, Budget
 
 PREFIX = "FOVEAL_"
 FILE_NAME = "foveal.toml"
@@ -68,13 +68,20 @@ class Settings(BaseSettings):
     planner_model: str | None = Field(None, description="model that plans, when not `model`")
     answer_model: str | None = Field(None, description="model that answers, when not `model`")
     profile: Literal["fast", "balanced", "deep"] = Field("balanced", description="how much a run may spend")
-    strategy: Literal["adaptive", "guided", "direct"] = Field("adaptive", description="how a question is planned")
+    strategy: Literal["adaptive", "guided", "two_step", "direct"] = Field(
+        "adaptive", description="how a question is planned"
+    )
+    replan: str = Field("all", description="codes that may change a plan: all, none, or names such as EMPTY,CONFLICT")
     web: Literal["off"] = Field("off", description="web search; only `off` in this version")
     max_calls: int | None = Field(None, ge=1, description="most model calls, and most tool calls, of a run")
     max_usd: float | None = Field(None, ge=0, description="most money of a run, in US dollars")
     deadline: float | None = Field(None, gt=0, description="most wall time of a run, in seconds")
     home: Path = Field(default_factory=default_home, description="folder of the picture store and saved runs")
     cache: Path = Field(default_factory=default_cache, description="folder of what can be made again")
+    persist: bool = Field(True, description="keep runs in `home`, so that they can be listed and resumed")
+    checkpoints: SecretStr | None = Field(
+        None, description="postgresql://… of a server for checkpoints; default: a file in `home`"
+    )
     threads: int | None = Field(None, ge=1, le=1024, description="processor threads; default: all there are")
     ocr: bool = Field(True, description="read the text in pictures")
     openai_base_url: str | None = Field(None, description="address of an OpenAI-compatible server")
@@ -100,6 +107,18 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Keep given values and the environment; the file comes in through :func:`load_settings`."""
         return init_settings, env_settings
+
+    @field_validator("replan")
+    @classmethod
+    def _known_codes(cls, value: str) -> str:
+        if unknown := {c.strip() for c in value.split(",")} - {*PLAN_CODES, "all", "none"}:
+            raise ValueError(f"{', '.join(sorted(unknown))}: choose all, none or from {', '.join(PLAN_CODES)}")
+        return value
+
+    def codes(self) -> frozenset[str]:
+        """Return the codes that may change a plan."""
+        named = {c.strip() for c in self.replan.split(",")}
+        return frozenset(PLAN_CODES) if "all" in named else frozenset(named - {"none"})
 
     def budget(self) -> Budget:
         """Return the profile's limits with ``max_calls``, ``max_usd`` and ``deadline`` in their places."""

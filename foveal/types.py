@@ -7,7 +7,7 @@ Nothing here does I/O or imports another Foveal module. Pictures appear only as 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 Origin = Literal["user", "crop", "result", "page"]
@@ -69,13 +69,18 @@ class SubQuestion:
     evidence_ids: tuple[str, ...] = ()
     reason: str = ""
     op: str = ""
-    """For ``compute``: argmax, argmin, before, after, larger, smaller, same, both or count, over ``depends_on``."""
+    """For ``compute``: what is computed over ``depends_on`` (:mod:`foveal.agents.reckoning`). Else what the question
+    takes for granted: ``only`` (one answer), ``two`` (two of them)."""
     each: str = ""
     """Id of the step whose answer is a list: this step is asked of every member, ``#each`` in the text."""
     noun: str = ""
     """For ``identify``: what the question calls the thing, such as "country"; for a list: what its members are."""
     values: tuple[str, ...] = ()
     """The members of a list answer, or the one answer as a value that can be computed with."""
+    template: str = ""
+    """The text as it was planned, when ``text`` has the parents' answers in it."""
+    avoid: tuple[str, ...] = ()
+    """Answers that led nowhere and are not given again."""
     attempts: int = 0
     """How often the step was sent out before: it grows when a re-plan sends it again."""
 
@@ -92,6 +97,8 @@ class Plan:
     version: int = 1
     source: str = "model"
     """Who made it: ``model``, ``fallback`` or ``triage``."""
+    notes: tuple[str, ...] = ()
+    """What had to be mended while it was made: a repair, a cap, why the model's plan was not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,8 @@ class Hypothesis:
     cons: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     region: Region | None = None
+    probability: float = 0.0
+    """How likely it is that the picture shows this very thing; the rest is that it shows something unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +252,30 @@ class Answer:
     config: Mapping[str, Any] = field(default_factory=dict)
     retrieved: tuple[str, ...] = ()
     """Document ids in rank order, all search calls merged."""
+    session: str | None = None
+    standalone_question: str | None = None
+    """In a session: the question as it was researched, with what it left to earlier turns put in."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form, with ``schema`` first."""
-        return {"schema": "foveal.answer/1", **asdict(self)}
+        return {"schema": "foveal.answer/1", **{f.name: plain(getattr(self, f.name)) for f in fields(self)}}
+
+
+def plain(value: Any) -> Any:
+    """Return *value* as JSON data: dataclasses as mappings, an :class:`Answer` with its schema, tuples as lists.
+
+    Several times as quick as ``dataclasses.asdict``, which copies every string.
+    """
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, Answer):
+        return value.as_dict()
+    names = getattr(value, "__dataclass_fields__", None)
+    return value if names is None else {name: plain(getattr(value, name)) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +320,9 @@ class Capabilities:
     context_tokens: int = 4096
     plans_freely: bool = False
     """Strong enough to plan without the guided skeleton."""
+    usd_in: float = 0.0
+    usd_out: float = 0.0
+    """Price of a million prompt tokens and of a million completion tokens, in US dollars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +332,13 @@ class Label:
     name: str
     gloss: str
     probability: float
+    synonyms: tuple[str, ...] = ()
+    """Its other names."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it is called, the commonest first."""
+        return (self.name, *self.synonyms)
 
 
 @dataclass(frozen=True, slots=True)

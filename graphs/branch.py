@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
-from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from foveal.agents.names import long_names
+from foveal.agents.perceiver import SEARCHED
 from foveal.agents.values import fold, same_thing
-from foveal.errors import BudgetExceeded, Cancelled, FovealError, ModelUnavailable
+from foveal.errors import ENDING, BudgetExceeded, FovealError
 from foveal.graphs.identify import identify, picture_entry
 from foveal.graphs.lookup import in_order, look_up
-from foveal.graphs.state import BranchResult, BranchState, Finding, Research
+from foveal.graphs.regions import search_regions
+from foveal.graphs.state import BranchResult, BranchState, Finding, Research, entry_id
 from foveal.prompts.loader import render
-from foveal.types import Evidence, ImageHit, OutcomeStatus, Scope, SubQuestion, TextHit, ToolOutcome
+from foveal.tools.runs.journal import same_words
+from foveal.types import Evidence, ImageHit, Scope, SubQuestion, TextHit, ToolOutcome, Trouble
 
 PASSAGES = 8
 """Passages that are put in order for the solver; it judges the first few."""
@@ -24,59 +26,72 @@ SHOWN = 10
 """Look-alikes that are entered in the ledger."""
 
 
-def build_branch() -> Any:
-    """Return the compiled sub-graph that is sent one ready sub-question."""
-    graph = StateGraph(BranchState, context_schema=Research, output_schema=BranchResult)
-    graph.add_node("execute", execute)
-    graph.add_node("read", read)
-    graph.add_node("solve", solve)
-    graph.add_edge(START, "execute")
-    graph.add_conditional_edges("execute", lambda state: END if state.get("findings") else "read", ["read", END])
-    graph.add_edge("read", "solve")
-    graph.add_edge("solve", END)
-    return graph.compile()
+async def branch(state: BranchState, runtime: Runtime[Research]) -> BranchResult:
+    """One ready sub-question, from its tool to its answer.
+
+    One node and not a graph of three: its supersteps would cost as much as the rest of the run's, and what a
+    branch had done by an interruption stands in the run's journal anyway.
+    """
+    ended: dict[str, Any] = dict(state)
+    for node in (execute, read, solve):
+        new = await node(ended, runtime)  # type: ignore[arg-type]
+        ended |= {**new, "evidence": {**ended["evidence"], **new.get("evidence", {})}}
+        if new.get("findings"):
+            break
+    return BranchResult(evidence=ended["evidence"], findings=ended["findings"])
 
 
 async def execute(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
     """Call the step's tool; what goes wrong becomes a failed finding, not an exception."""
-    work, step = runtime.context, state["step"]
+    work, step = runtime.context.at(state["step"].id), state["step"]
     work.emit("subquestion.started", {"step": step})
     if step.tool == "none":
         return {"found": []}
+    state = {**state, "names": await _titles(state, work)}
     outcome = await _called(state, work)
     if outcome.status == "blocked":
         return _failed(work, step, "skipped", outcome.error or "")
     if outcome.error:
-        return _failed(work, step, "failed", outcome.error)
-    return {"found": list(outcome.items)}
+        return _failed(work, step, "failed", outcome.error, Trouble("TOOL_DOWN", step.id, outcome.error))
+    return {"found": list(outcome.items), "names": state["names"]}
+
+
+async def _titles(state: BranchState, work: Research) -> tuple[str, ...]:
+    """Return the names that the question holds; a longer run of words that is a title stands for the names in it."""
+    names = list(state.get("names", ()))
+    if work.collection is None or state["step"].tool not in ("collection", "visit"):
+        return tuple(names)
+    for run in long_names(state["step"].text):
+        titled = await work.collection.find_title(run, k=1)
+        if titled and fold(titled[0].title) == fold(run):
+            names = [run, *(n for n in names if fold(n) not in fold(run))]
+    return tuple(names)
 
 
 async def _called(state: BranchState, work: Research) -> ToolOutcome:
-    """Make one tool call within the budget and the time that is left. Raises only ModelUnavailable."""
+    """Make one tool call within the budget and the time that is left. Raises only what is :data:`ENDING`."""
     step = state["step"]
-    try:
-        work.meter.begin_tool_call(step.tool)
-    except BudgetExceeded as problem:
-        return ToolOutcome("blocked", error=problem.message)
     work.emit("tool.called", {"tool": step.tool, "step": step.id, "query": step.query or step.text})
-    started = time.monotonic()
-    found: tuple[Any, ...] = ()
-    status: OutcomeStatus
-    error = None
-    try:
-        async with asyncio.timeout(work.meter.seconds_left()):
-            found = tuple(await _TOOLS[step.tool](state, work))
-        status = "ok" if found else "empty"
-    except TimeoutError:
-        status, error = "timeout", f"{step.tool} did not answer in time"
-    except ModelUnavailable:
-        raise  # no branch can go on without the weights: the caller is told what to do
-    except FovealError as problem:
-        status, error = "error", str(problem)
-    outcome = ToolOutcome(status, found, error, round(time.monotonic() - started, 3))
-    told = {"tool": step.tool, "step": step.id, "status": status, "n": len(found), "elapsed": outcome.elapsed}
-    work.emit("tool.returned", {**told, "error": error})
+    outcome = await work.meter.tool_call(step.tool, _request(state), step.id, lambda: _TOOLS[step.tool](state, work))
+    told = {"tool": step.tool, "step": step.id, "status": outcome.status, "n": len(outcome.items)}
+    work.emit("tool.returned", {**told, "elapsed": outcome.elapsed, "error": outcome.error})
     return outcome
+
+
+def _request(state: BranchState) -> dict[str, Any]:
+    """Return all that a tool's result depends on: two calls that agree in it are one."""
+    step, scope, image = state["step"], state.get("scope"), state.get("image")
+    if step.tool == "image_search":
+        return {"image": image.sha256 if image else None}
+    return {
+        "words": same_words(step.query or step.text),
+        "names": state.get("names", ()),
+        "about": state.get("about", ()),
+        "scope": asdict(scope) if scope else None,
+        "listing": state.get("listing", False),
+        "image": image.sha256 if image else None,
+        "region": asdict(step.region) if step.region else None,
+    }
 
 
 async def _collection(state: BranchState, work: Research) -> list[Any]:
@@ -93,13 +108,41 @@ async def _collection(state: BranchState, work: Research) -> list[Any]:
     if titled:
         hits += await work.collection.search_text(query, k=8, scope=Scope(doc_ids=tuple(dict.fromkeys(titled))))
     hits += await work.collection.search_text(query, k=30 if state.get("listing") else 12)
+    return _once(hits)
+
+
+async def _visit(state: BranchState, work: Research) -> list[Any]:
+    """Everything in the documents that are titled like what the question names, the best passage first."""
+    assert work.collection is not None
+    step = state["step"]
+    opened: list[str] = list(state.get("about", ()))
+    for name in state.get("names", ()):
+        opened += [d.id for d in await work.collection.find_title(name, k=3)]
+    if not opened:
+        return []
+    scope = Scope(doc_ids=tuple(dict.fromkeys(opened)))
+    return _once(await work.collection.search_text(step.query or step.text, k=40, scope=scope))
+
+
+async def _web(state: BranchState, work: Research) -> list[Any]:
+    assert work.web is not None
+    return _once(await work.web.search(state["step"].query or state["step"].text, k=10))
+
+
+def _once(hits: Sequence[TextHit]) -> list[Any]:
+    """Return each passage once."""
     return list({(h.doc_id, h.part, h.start): h for h in reversed(hits)}.values())[::-1]
+
+
+async def _crop(state: BranchState, work: Research) -> list[Any]:
+    regions = [state["step"].region] if state["step"].region else None
+    return list(await search_regions(state, work, regions))
 
 
 async def _image_search(state: BranchState, work: Research) -> list[Any]:
     image = state.get("image")
     assert work.collection is not None and image is not None
-    return list(await work.collection.search_image(image, k=60))
+    return list(await work.collection.search_image(image, k=SEARCHED))
 
 
 async def _picture_search(state: BranchState, work: Research) -> list[Any]:
@@ -107,22 +150,29 @@ async def _picture_search(state: BranchState, work: Research) -> list[Any]:
     return list(await work.collection.search_pictures(state["step"].query or state["step"].text, k=10))
 
 
-_TOOLS = {"collection": _collection, "image_search": _image_search, "picture_search": _picture_search}
+_TOOLS = {
+    "collection": _collection,
+    "visit": _visit,
+    "web": _web,
+    "image_search": _image_search,
+    "crop": _crop,
+    "picture_search": _picture_search,
+}
 
 
 async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
     """Put what was found in order and enter it in the ledger."""
-    work, step = runtime.context, state["step"]
+    work, step = runtime.context.at(state["step"].id), state["step"]
     found = state.get("found", [])
     now = work.now()
     ledger: dict[str, Evidence] = {}
-    if step.tool in ("image_search", "picture_search"):
+    if step.tool in ("image_search", "crop", "picture_search"):
         for n, hit in enumerate(found[:SHOWN], 1):
-            ledger[f"{step.id}e{n}"] = picture_entry(step, n, hit, now)
-    elif step.tool == "collection":
+            ledger[entry_id(step, n)] = picture_entry(step, n, hit, now)
+    elif step.tool in ("collection", "visit", "web"):
         for n, hit in enumerate(order(found, state), 1):
-            ledger[f"{step.id}e{n}"] = Evidence(
-                id=f"{step.id}e{n}",
+            ledger[entry_id(step, n)] = Evidence(
+                id=entry_id(step, n),
                 kind="page" if hit.page is not None else "text",
                 doc_id=hit.doc_id,
                 title=hit.title,
@@ -140,8 +190,8 @@ async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]
             )
     elif state.get("perception") and state["perception"]:
         seen = state["perception"]
-        ledger[f"{step.id}e1"] = Evidence(
-            id=f"{step.id}e1",
+        ledger[entry_id(step, 1)] = Evidence(
+            id=entry_id(step, 1),
             kind="image",
             doc_id=f"picture:{seen.image[:12]}",
             title="the picture itself",
@@ -184,46 +234,51 @@ def order(hits: Sequence[TextHit], state: BranchState) -> list[TextHit]:
 
 async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
     """Answer the sub-question from its evidence alone."""
-    work, step = runtime.context, state["step"]
+    work, step = runtime.context.at(state["step"].id), state["step"]
     entry: dict[str, Evidence] = {}
     try:
-        if step.tool == "image_search":
-            solved, entry = await identify(state, work)
+        if step.tool in ("image_search", "crop"):
+            finding, entry = await identify(state, work)
         elif step.tool == "picture_search":
-            solved = _best_picture(state)
+            finding = _best_picture(state)
         elif step.tool == "none":
-            solved = await _look(state, work)
+            finding = await _look(state, work)
         else:
-            solved, entry = await look_up(state, work)
+            finding, entry = await look_up(state, work)
     except BudgetExceeded as problem:
         return _failed(work, step, "skipped", problem.message)
-    except (Cancelled, ModelUnavailable):
+    except ENDING:
         raise
     except FovealError as problem:
         return _failed(work, step, "failed", str(problem))
     ledger = {**state.get("evidence", {}), **entry}
-    used = [ledger[i].doc_id for i in solved.evidence_ids if i in ledger]
+    used = [ledger[i].doc_id for i in finding.step.evidence_ids if i in ledger]
     retrieved = tuple(dict.fromkeys([*used, *(e.doc_id for e in in_order(ledger))]))
-    work.emit("subquestion.finished", {"step": solved})
-    return {"findings": {step.id: Finding(solved, retrieved)}, "evidence": entry}
+    work.emit("subquestion.finished", {"step": finding.step})
+    return {
+        "findings": {step.id: replace(finding, retrieved=retrieved, attempt=step.attempts)},
+        "evidence": entry,
+    }
 
 
-def _best_picture(state: BranchState) -> SubQuestion:
+def _best_picture(state: BranchState) -> Finding:
     step, found = state["step"], state.get("found", [])
     if not found:
-        return step.having(status="insufficient", reason="no picture matches the description")
+        reason = "no picture matches the description"
+        return Finding(step.having(status="insufficient", reason=reason), troubles=(Trouble("EMPTY", step.id, reason),))
     best: ImageHit = found[0]
-    return step.having(
+    answered = step.having(
         status="answered",
         answer=best.doc_id,
         values=(best.doc_id,),
         confidence=round(min(1.0, best.score), 3),
-        evidence_ids=(f"{step.id}e1",),
+        evidence_ids=(entry_id(step, 1),),
         reason=best.text[:120],
     )
+    return Finding(answered)
 
 
-async def _look(state: BranchState, work: Research) -> SubQuestion:
+async def _look(state: BranchState, work: Research) -> Finding:
     """Read the answer off the text in the picture."""
     step, seen = state["step"], state.get("perception")
     assert seen is not None
@@ -235,13 +290,16 @@ async def _look(state: BranchState, work: Research) -> SubQuestion:
     )
     answer = call.text.strip().rstrip(".")
     if not answer or "answerable" in answer.lower():
-        return step.having(status="insufficient", reason="the picture's text does not tell")
-    return step.having(
-        status="answered", answer=answer, values=(answer,), confidence=0.6, evidence_ids=(f"{step.id}e1",)
+        return Finding(step.having(status="insufficient", reason="the picture's text does not tell"))
+    return Finding(
+        step.having(
+            status="answered", answer=answer, values=(answer,), confidence=0.6, evidence_ids=(entry_id(step, 1),)
+        )
     )
 
 
-def _failed(work: Research, step: SubQuestion, status: str, reason: str) -> dict[str, Any]:
+def _failed(work: Research, step: SubQuestion, status: str, reason: str, *troubles: Trouble) -> dict[str, Any]:
     ended = step.having(status=status, reason=reason)
     work.emit("subquestion.finished", {"step": ended})
-    return {"findings": {step.id: Finding(ended, warnings=(f"{step.id}: {reason}",))}}
+    finding = Finding(ended, warnings=(f"{step.id}: {reason}",), troubles=troubles, attempt=step.attempts)
+    return {"findings": {step.id: finding}}

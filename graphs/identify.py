@@ -1,26 +1,28 @@
-"""What a picture shows: look-alikes of the collection and label words, weighed against the question's noun."""
+"""What a picture shows: look-alikes, label words and text in it, weighed against the question's noun and doubted."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from foveal.agents import perceiver
 from foveal.agents.values import fold
-from foveal.graphs.state import BranchState, Research
-from foveal.types import Document, Evidence, ImageHit, Label, SubQuestion
+from foveal.graphs.state import BranchState, Finding, Research, entry_id
+from foveal.types import Document, Evidence, Hypothesis, ImageHit, Label, SubQuestion, Trouble
 
-IDENTIFIED = 0.2
-"""Least score of a hypothesis that is taken for what the picture shows."""
 SEVERAL = 3
 """So many documents of one title make the title say nothing."""
+KEPT = 5
+"""Hypotheses that are kept, each with its evidence."""
+_QUOTE = 300
 
 
 def picture_entry(step: SubQuestion, rank: int, hit: ImageHit, now: str) -> Evidence:
     """Return the ledger's entry of the look-alike at *rank* (from 1)."""
-    quote = hit.text[:300]
+    quote = hit.text[:_QUOTE]
     return Evidence(
-        id=f"{step.id}e{rank}",
-        kind="image",
+        id=entry_id(step, rank),
+        kind="region" if hit.region else "image",
         doc_id=hit.doc_id,
         title=hit.title,
         quote=quote,
@@ -33,49 +35,120 @@ def picture_entry(step: SubQuestion, rank: int, hit: ImageHit, now: str) -> Evid
         tool=step.tool,
         sub_question=step.id,
         retrieved_at=now,
+        region=hit.region,
     )
 
 
-async def identify(state: BranchState, work: Research) -> tuple[SubQuestion, dict[str, Evidence]]:
-    """Weigh look-alikes and labels; return the step and the ledger's entry of what was chosen."""
-    assert work.collection is not None
+def document_entry(step: SubQuestion, rank: int, document: Document, now: str) -> Evidence:
+    """Return the ledger's entry of a document that a label or the text in the picture names."""
+    quote = document.text[:_QUOTE]
+    return Evidence(
+        id=entry_id(step, rank),
+        kind="text",
+        doc_id=document.id,
+        title=document.title,
+        quote=quote,
+        end=len(quote),
+        url=document.url,
+        image=document.image,
+        page=document.page,
+        tool=step.tool,
+        sub_question=step.id,
+        retrieved_at=now,
+    )
+
+
+async def identify(state: BranchState, work: Research) -> tuple[Finding, dict[str, Evidence]]:
+    """Weigh what the picture may show; return what was found and the ledger's entries of the hypotheses.
+
+    A first look at the whole picture that leaves a doubt answers nothing where a re-plan can look at its regions;
+    what regions leave in doubt is answered with its probability. What is probably not in the collection is unknown.
+    """
     step, seen = state["step"], state.get("perception")
     hits: list[ImageHit] = state.get("found", [])
     labels: tuple[Label, ...] = seen.labels if seen else ()
-    titled: dict[str, str] = {}
-    for label in labels:
-        for name in label.name.split(","):
-            documents = await work.collection.find_title(name.strip(), k=1)
-            if documents and fold(documents[0].title) == fold(name):
-                titled.setdefault(fold(name), documents[0].id)
-    counted = Counter(h.title for h in hits)
-    generic = frozenset([t for t in counted if await _is_generic(t, work)])
-    weighed = perceiver.weigh(step.noun, hits, labels, titled=titled, generic=generic)
+    titled = await _titled([n for label in labels for n in label.names], work)
+    written = await _titled(perceiver.names_in([line.text for line in seen.lines]) if seen else [], work)
+    generic = frozenset([t for t in Counter(h.title for h in hits) if await _is_generic(t, work)])
+    named = [d for d in {d.id: d for d in written.values()}.values() if not await _is_generic(d.title, work)]
+    weighed = perceiver.weigh(step.noun, hits, labels, titled=titled, generic=generic, written=named)[:KEPT]
+    _tell(step, weighed, labels, seen.ocr if seen else "", work)
+    entries = _entries(step, weighed, hits, {d.id: d for d in (*titled.values(), *named)}, work.now())
+    doubt = perceiver.doubt(weighed)
+    trouble: tuple[Trouble, ...] = ()
+    if not weighed or weighed[0].probability < perceiver.UNKNOWN:
+        reason = "nothing in the collection looks like it" + (f": {doubt}" if weighed else "")
+        step, trouble = step.having(status="insufficient", reason=reason), (Trouble("EMPTY", step.id, reason),)
+    elif doubt and _looks_closer(step, work):
+        step, trouble = step.having(status="insufficient", reason=doubt), (Trouble("AMBIGUOUS_ID", step.id, doubt),)
+    else:
+        best = weighed[0]
+        trouble = (Trouble("AMBIGUOUS_ID", step.id, doubt),) if doubt else ()
+        step = step.having(
+            status="answered",
+            answer=best.name,
+            values=(best.name, *(a for a in best.aliases if a != best.name)),
+            confidence=round(best.probability, 3),
+            evidence_ids=tuple(e.id for e in entries.values() if e.doc_id == best.doc_id)[:1],
+            reason="; ".join((*best.pros, *best.cons)),
+        )
+    return Finding(step, hypotheses=tuple(weighed), troubles=trouble), entries
+
+
+def _looks_closer(step: SubQuestion, work: Research) -> bool:
+    """Say whether a re-plan will search the picture's regions when this step leaves its answer open."""
+    first = step.tool == "image_search" and not step.attempts
+    return first and work.strategy == "adaptive" and "AMBIGUOUS_ID" in work.codes and not work.meter.exhausted()
+
+
+def _tell(step: SubQuestion, weighed: Sequence[Hypothesis], labels: Sequence[Label], ocr: str, work: Research) -> None:
     work.emit(
         "perceived",
         {
             "image": step.image,
-            "candidates": [{"title": h.name, "score": round(h.score, 3), "why": h.why} for h in weighed[:5]],
+            "candidates": [
+                {
+                    "title": h.name,
+                    "score": round(h.score, 3),
+                    "probability": round(h.probability, 3),
+                    "why": "; ".join(h.pros),
+                    "against": "; ".join(h.cons),
+                }
+                for h in weighed
+            ],
             "labels": [{"name": label.name, "probability": round(label.probability, 3)} for label in labels],
-            "ocr": seen.ocr[:300] if seen else "",
+            "ocr": ocr[:300],
         },
     )
-    if not weighed or weighed[0].score < IDENTIFIED:
-        return step.having(status="insufficient", reason="nothing in the collection looks like it"), {}
-    best = weighed[0]
-    chosen = next((n for n, h in enumerate(hits, 1) if best.image and h.doc_id == best.doc_id), None)
-    entry = {f"{step.id}e{chosen}": picture_entry(step, chosen, hits[chosen - 1], work.now())} if chosen else {}
-    margin = best.score - (weighed[1].score if len(weighed) > 1 else 0.0)
-    reason = best.why + (f"; close to {weighed[1].name}" if len(weighed) > 1 and margin < perceiver.CLOSE else "")
-    answered = step.having(
-        status="answered",
-        answer=best.name,
-        values=(best.name, *(a for a in best.aliases if a != best.name)),
-        confidence=round(min(1.0, best.score), 3),
-        evidence_ids=tuple(entry),
-        reason=reason,
-    )
-    return answered, entry
+
+
+def _entries(
+    step: SubQuestion,
+    weighed: Sequence[Hypothesis],
+    hits: Sequence[ImageHit],
+    named: Mapping[str, Document],
+    now: str,
+) -> dict[str, Evidence]:
+    """Return an entry for each hypothesis that has a document: its look-alike, else the document that was named."""
+    ranks = {hit.doc_id: rank for rank, hit in reversed(list(enumerate(hits, 1)))}
+    entries: list[Evidence] = []
+    for place, hypothesis in enumerate(weighed, 1):
+        if rank := ranks.get(hypothesis.doc_id or ""):
+            entries.append(picture_entry(step, rank, hits[rank - 1], now))
+        elif document := named.get(hypothesis.doc_id or ""):
+            entries.append(document_entry(step, len(hits) + place, document, now))
+    return {entry.id: entry for entry in entries}
+
+
+async def _titled(names: Sequence[str], work: Research) -> dict[str, Document]:
+    """Return the documents whose title is one of *names*, by the folded name."""
+    assert work.collection is not None
+    found: dict[str, Document] = {}
+    for name in dict.fromkeys(n.strip() for n in names if n.strip()):
+        documents = await work.collection.find_title(name, k=1)
+        if documents and fold(documents[0].title) == fold(name):
+            found.setdefault(fold(name), documents[0])
+    return found
 
 
 async def _is_generic(title: str, work: Research) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from foveal.agents import perceiver, reader
 from foveal.agents.values import fold
-from foveal.graphs.state import BranchState, Research
-from foveal.types import Evidence, Part, SubQuestion
+from foveal.graphs.dispute import dated, decide, stale
+from foveal.graphs.state import BranchState, Finding, Research
+from foveal.types import Evidence, Part, SubQuestion, Trouble
 
 PAGE_CHARS = 2200
 """Characters of a page that are read at once: about 500 tokens."""
@@ -17,12 +18,14 @@ LEAST_TEXT = 40
 """A text layer shorter than this says nothing; the words read in the picture are taken."""
 
 
-async def look_up(state: BranchState, work: Research) -> tuple[SubQuestion, dict[str, Evidence]]:
-    """Return the step and, when it was answered, the used entry narrowed to the words that answer."""
+async def look_up(state: BranchState, work: Research) -> tuple[Finding, dict[str, Evidence]]:
+    """Return what was found and, when it answers, the used entry narrowed to the words that answer."""
     step = state["step"]
     evidence = in_order(state.get("evidence", {}))
     if not evidence:
-        return step.having(status="insufficient", reason="EMPTY: nothing was found"), {}
+        return _without(step, "EMPTY", "nothing was found"), {}
+    if step.purpose == "verify" and step.values:
+        return await decide(state, evidence, work), {}
     names = state.get("names", ())
     if state.get("listing") and (members := _members(step.noun, names, evidence)):
         listed = step.having(
@@ -33,7 +36,7 @@ async def look_up(state: BranchState, work: Research) -> tuple[SubQuestion, dict
             evidence_ids=tuple(e.id for e in members),
             reason="documents of that kind that name it",
         )
-        return listed, {}
+        return Finding(listed), {}
     about = set(state.get("about", ()))
     passages = [
         reader.Passage(
@@ -54,11 +57,12 @@ async def look_up(state: BranchState, work: Research) -> tuple[SubQuestion, dict
     if solved.reading is None and not (scope and scope.page is not None):
         enough = reader.ENOUGH_SCOPED if scope else reader.ENOUGH
         solved = await reader.solve(
-            work.solver, step.text, passages, names=names, enough=enough, scoped=scope is not None
+            work.solver, step.text, passages, names=names, enough=enough, scoped=scope is not None, avoid=step.avoid
         )
+    if solved.reading is None and solved.beside:
+        solved = await _elsewhere(*solved.beside, solved, work)
     if solved.reading is None:
-        reason = "IRRELEVANT: no passage answers it"
-        return step.having(status="insufficient", confidence=round(solved.best, 3), reason=reason), {}
+        return _without(step, "IRRELEVANT", f"the best passage answers it with {solved.best:.2f}", solved.best), {}
     reading = solved.reading
     answered = step.having(
         status="answered",
@@ -68,9 +72,41 @@ async def look_up(state: BranchState, work: Research) -> tuple[SubQuestion, dict
         evidence_ids=(reading.passage.evidence_id,),
         reason=f"{reading.how}: {reading.quote[:160]}",
     )
-    entry = state["evidence"][reading.passage.evidence_id]
-    span = replace(entry, quote=reading.quote, part=reading.passage.part, start=reading.start, end=reading.end)
-    return answered, {entry.id: span}
+    entries = {r.passage.evidence_id: await _narrowed(state, r, work) for r in (reading, *solved.rivals)}
+    troubles: tuple[Trouble, ...] = ()
+    if solved.rivals:
+        told = "; ".join(f"{r.answer} ({r.passage.title})" for r in (reading, *solved.rivals))
+        troubles = (Trouble("CONFLICT", step.id, f"documents disagree: {told}"),)
+    elif age := stale(step.text, entries[reading.passage.evidence_id], work):
+        troubles = (Trouble("STALE", step.id, age),)
+    rivals = (reading.answer, *(r.answer for r in solved.rivals)) if solved.rivals else ()
+    return Finding(answered, rivals=rivals, troubles=troubles), entries
+
+
+async def _elsewhere(answer: str, passage: reader.Passage, solved: reader.Solved, work: Research) -> reader.Solved:
+    """Look for words that the model gave in the rest of the passage's document: evidence must hold the answer."""
+    assert work.collection is not None
+    document = await work.collection.document(passage.doc_id)
+    if document is None or passage.part != "text":
+        return solved
+    whole = replace(passage, text=document.text, start=0)
+    return replace(solved, reading=reader.grounded(whole, answer, solved.best))
+
+
+def _without(step: SubQuestion, code: str, detail: str, best: float = 0.0) -> Finding:
+    ended = step.having(status="insufficient", confidence=round(best, 3), reason=f"{code}: {detail}")
+    return Finding(ended, troubles=(Trouble(code, step.id, detail),))
+
+
+async def _narrowed(state: BranchState, reading: reader.Reading, work: Research) -> Evidence:
+    """Return the used entry with the span that answers, and its document's date when it has one."""
+    return replace(
+        await dated(state["evidence"][reading.passage.evidence_id], work),
+        quote=reading.quote,
+        part=reading.passage.part,
+        start=reading.start,
+        end=reading.end,
+    )
 
 
 def _first_found(state: BranchState, evidence: Sequence[Evidence]) -> Evidence:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from foveal.agents import values
+from foveal.agents import reckoning
+from foveal.agents.values import fold
 from foveal.graphs.state import Finding
-from foveal.types import Plan, PlanChange, SubQuestion
+from foveal.types import Evidence, Plan, PlanChange, SubQuestion
 
 MAX_MEMBERS = 10
 """Members of a list that are looked up one by one."""
@@ -35,24 +37,30 @@ def name_of(step: SubQuestion) -> str:
 def fill(text: str, steps: Mapping[str, SubQuestion]) -> str:
     """Put the parents' answers in place of ``#sN``."""
     return re.sub(
-        r"#(s[\d.]+\d|s\d+)",
+        r"#(s\d+(?:\.\d+)*[bv]*)",
         lambda m: name_of(steps[m[1]]) if m[1] in steps and steps[m[1]].answer else m[0],
         text,
     )
 
 
-def advance(plan: Plan, findings: Mapping[str, Finding]) -> tuple[Plan, list[PlanChange]]:
-    """Return the plan after *findings*, with the changes made to it.
-
-    Answered steps are immutable. A step whose list is known becomes one step a member (code NEW_HOP);
-    steps that depend on one without an answer are skipped.
-    """
+def take(plan: Plan, findings: Mapping[str, Finding]) -> Plan:
+    """Return the plan with what was found for the steps that were out; answered steps are immutable."""
     steps = [
         findings[s.id].step.having(depends_on=s.depends_on)
-        if s.id in findings and s.status in ("pending", "running")
+        if s.status in ("pending", "running") and s.id in findings and findings[s.id].attempt == s.attempts
         else s
         for s in plan.steps
     ]
+    return replace(plan, steps=tuple(steps))
+
+
+def advance(plan: Plan) -> tuple[Plan, list[PlanChange]]:
+    """Return the plan as far as code can bring it, with the changes made to it.
+
+    A step whose list is known becomes one step a member (code NEW_HOP); what can be computed is; steps that
+    depend on one without an answer are skipped.
+    """
+    steps = list(plan.steps)
     changes: list[PlanChange] = []
     version = plan.version
     moved = True
@@ -97,7 +105,7 @@ def advance(plan: Plan, findings: Mapping[str, Finding]) -> tuple[Plan, list[Pla
                 break
             lost = next((p for p in parents if p.status in _DONE and p.status != "answered"), None)
             if step.purpose == "compute" and all(p.status in _DONE for p in parents):
-                steps[position] = _computed(step, parents)
+                steps[position] = _computed(step, parents, by_id)
                 moved = True
                 break
             if lost and step.purpose != "compute":
@@ -107,15 +115,46 @@ def advance(plan: Plan, findings: Mapping[str, Finding]) -> tuple[Plan, list[Pla
     return replace(plan, steps=tuple(steps), version=version), changes
 
 
-def _computed(step: SubQuestion, parents: list[SubQuestion]) -> SubQuestion:
-    if step.op in ("argmax", "argmin"):
-        listed = [p for p in parents if "." in p.id]
+def broken_premise(step: SubQuestion) -> str | None:
+    """Return what a step took for granted and what was found instead; None when it holds.
+
+    "The only neighbour of X" holds when there is one; a premise that was asked for by itself holds unless "no".
+    """
+    if step.status != "answered" or not step.answer:
+        return None
+    if step.op == "only" and len(step.values) > 1:
+        return f"{step.text.rstrip('?')}: there is more than one ({', '.join(step.values)})"
+    if step.op == "two" and len(step.values) > 2:
+        return f"{step.text.rstrip('?')}: there are {len(step.values)} ({', '.join(step.values)})"
+    if step.op == "premise" and fold(step.answer).startswith("no"):
+        return f"{step.text.rstrip('?')}: no"
+    return None
+
+
+def backing(finding: Finding, ledger: Mapping[str, Evidence]) -> dict[str, list[Evidence]]:
+    """Return the evidence of each of a finding's rival values."""
+    own = [e for e in ledger.values() if e.sub_question == finding.step.id]
+    return {v: [e for e in own if f" {fold(v)} " in f" {fold(e.quote)} "] for v in finding.rivals}
+
+
+def resolved(conflict: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    """Return *conflict* with the value that was chosen in the end, and why."""
+    steps = {s.id: s for s in plan.steps}
+    check = steps.get(f"{conflict['step']}v")
+    chosen = check if check and check.status == "answered" else steps.get(conflict["step"])
+    reason = check.reason if check else "not verified"
+    return {**conflict, "chosen": chosen.answer if chosen else None, "reason": reason}
+
+
+def _computed(step: SubQuestion, parents: list[SubQuestion], steps: Mapping[str, SubQuestion]) -> SubQuestion:
+    if step.op in ("argmax", "argmin", "holds"):
+        listed = [p for p in parents if "." in p.id] or ([] if any(not p.noun for p in parents) else parents)
         if listed:
-            members, asked = [p.noun for p in listed], listed
+            members, asked = [fill(p.noun, steps) for p in listed], listed
         else:
             half = len(parents) // 2
             members, asked = [name_of(p) for p in parents[:half]], parents[half:]
-        chosen = values.select(members, [p.answer or "" for p in asked], step.op)
+        chosen = reckoning.select(members, [p.answer or "" for p in asked], step.op)
         if chosen is None:
             return step.having(status="insufficient", reason="not every member has a value that can be compared")
         told = "; ".join(f"{m}: {p.answer}" for m, p in zip(members, asked, strict=True))
@@ -127,7 +166,9 @@ def _computed(step: SubQuestion, parents: list[SubQuestion]) -> SubQuestion:
             reason=f"{step.op} of {told}",
         )
     given = [p.answer or "" for p in parents]
-    result = values.judge(step.op, [v for p in parents for v in p.values] if step.op == "count" else given)
+    if step.op == "count" and len(parents) == 1 and parents[0].values:
+        given = list(parents[0].values)
+    result = reckoning.judge(step.op, given)
     if result is None:
         return step.having(status="insufficient", reason="the values cannot be compared")
     return step.having(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Annotated, Any, TypedDict
 
-from foveal.graphs.budget import Meter
-from foveal.protocols import BlobStore, ChatModel, Collection, Labeller, OcrReader
+from foveal import types
+from foveal.graphs.budget import Meter, MeteredModel
+from foveal.protocols import BlobStore, Collection, Labeller, OcrReader, WebSearch
 from foveal.types import (
+    PLAN_CODES,
     Answer,
     Evidence,
     Hypothesis,
@@ -24,6 +26,7 @@ from foveal.types import (
     PlanChange,
     Scope,
     SubQuestion,
+    Tool,
     Trouble,
 )
 
@@ -44,6 +47,15 @@ class Perception:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A query that a tool was given for a step."""
+
+    step: str
+    tool: Tool
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What became of one sub-question in one branch."""
 
@@ -53,8 +65,15 @@ class Finding:
     hypotheses: tuple[Hypothesis, ...] = ()
     """For ``identify``: what the picture may show, best first."""
     troubles: tuple[Trouble, ...] = ()
+    rivals: tuple[str, ...] = ()
+    """Values that other documents give where one was read, the one read first."""
     attempt: int = 0
     """Of the step, when this was found: a re-plan's second attempt replaces the first."""
+
+
+def entry_id(step: SubQuestion, rank: int) -> str:
+    """Return the ledger's id of what an attempt at *step* found at *rank* (from 1): ``s2e1``, again ``s2r1e1``."""
+    return f"{step.id}{f'r{step.attempts}' if step.attempts else ''}e{rank}"
 
 
 def merge(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,8 +97,11 @@ class ResearchState(TypedDict, total=False):
     evidence: Annotated[dict[str, Evidence], merge]
     findings: Annotated[dict[str, Finding], merge]
     warnings: Annotated[list[str], operator.add]
+    tried: Annotated[list[Attempt], operator.add]
     conflicts: Annotated[list[dict[str, Any]], operator.add]
     rounds: int
+    ledger_size: int
+    """Entries of the ledger when the last round was assessed."""
     stale_rounds: int
     """Rounds in a row that brought no new evidence and no answer."""
     stop_reason: str
@@ -114,8 +136,8 @@ class Research:
     """What nodes work with: built once a run by :mod:`foveal.runtime`."""
 
     meter: Meter
-    planner: ChatModel
-    solver: ChatModel
+    planner: MeteredModel
+    solver: MeteredModel
     collection: Collection | None
     blobs: BlobStore
     eye: Labeller
@@ -123,4 +145,20 @@ class Research:
     emit: Callable[[str, Mapping[str, Any]], None]
     now: Callable[[], str]
     strategy: str = "adaptive"
+    web: WebSearch | None = None
+    codes: frozenset[str] = frozenset(PLAN_CODES)
+    """Codes on which a re-plan may act."""
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    def at(self, step: str) -> Research:
+        """Return the same context with model calls booked on *step*."""
+        return replace(self, planner=self.planner.at(step), solver=self.solver.at(step))
+
+
+STATE_TYPES: tuple[type, ...] = (
+    *(kind for kind in vars(types).values() if isinstance(kind, type) and is_dataclass(kind)),
+    Perception,
+    Attempt,
+    Finding,
+)
+"""What a checkpoint may hold besides plain values: frozen values without code of their own."""

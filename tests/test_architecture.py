@@ -43,8 +43,11 @@ ALLOWED = {
     "agents": BASE | {"prompts", "agents"},
     "tools": BASE | {"tools"},
     "graphs": BASE | {"prompts", "agents", "tools", "graphs"},
+    "sessions": BASE | {"prompts", "agents", "tools", "sessions"},
+    "turn": BASE | {"prompts", "agents", "tools", "graphs", "runtime", "sessions", "turn", "api"},
     "runtime": BASE | {"prompts", "agents", "tools", "graphs", "runtime"},
-    "api": BASE | {"prompts", "agents", "tools", "graphs", "runtime", "api"},
+    "api": BASE | {"prompts", "agents", "tools", "graphs", "runtime", "turn", "api"},
+    "export": BASE | {"tools", "export"},
     "evaluation": BASE | {"prompts", "agents", "tools", "graphs", "runtime", "api", "evaluation"},
 }
 """What each layer may import; layers that are not named (cli, doctor, the package itself) are on top."""

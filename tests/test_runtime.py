@@ -15,7 +15,7 @@ import sys
 from foveal.runtime import make_embedders
 from foveal.settings import Settings
 made = make_embedders(Settings(threads=1))
-assert made.text.dim == 384 and made.eye.dim == 1280 and made.eye is made.labeller
+assert made.text.dim == 384 and made.eye.dim == 1472 and made.eye is made.labeller
 heavy = {"torch", "transformers", "onnxruntime", "rapidocr", "cv2"} & set(sys.modules)
 assert not heavy, heavy
 """

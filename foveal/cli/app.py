@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from foveal.cli import ask, config, doctor, evaluate, index, models
+from foveal.cli import ask, chat, config, doctor, evaluate, index, models, runs
 from foveal.cli.output import INTERRUPTED, note, show_bug, show_error
 from foveal.errors import BadInput, Cancelled, FovealError
 
@@ -24,8 +24,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("ask")(ask.ask)
+app.command("chat")(chat.chat)
 app.add_typer(index.app, name="index")
 app.add_typer(evaluate.app, name="eval")
+app.add_typer(runs.app, name="runs")
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")
 app.command("doctor")(doctor.doctor)
@@ -64,8 +66,9 @@ def run(arguments: Sequence[str]) -> int:
         code = app(args=given, prog_name="foveal", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except Cancelled as error:
-        again = f"Run it again: foveal {shlex.join(given)}"
-        return show_error(Cancelled(error.message, remedy=f"{error.remedy} {again}".strip()), as_json=as_json)
+        if error.run_id is None:
+            error.remedy = f"{error.remedy} Run it again: foveal {shlex.join(given)}".strip()
+        return show_error(error, as_json=as_json)
     except FovealError as error:
         return show_error(error, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):

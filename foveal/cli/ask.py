@@ -13,6 +13,7 @@ import typer
 from foveal.cli import options, seams
 from foveal.cli.answer_view import answer_lines, state_line
 from foveal.cli.interrupt import run_until_interrupted
+from foveal.cli.kept import Kept
 from foveal.cli.output import note, print_json, say
 from foveal.cli.plan_view import View, make_view
 from foveal.cli.saving import SavedRun
@@ -51,8 +52,10 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    session: options.Session = None,
+    persist: options.Persist = None,
     json: options.Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no plan.")] = False,
+    quiet: options.Quiet = False,
 ) -> int:
     """Answer a question, about pictures or not, from a collection.
 
@@ -74,13 +77,21 @@ def ask(
         max_calls=max_calls,
         max_usd=max_usd,
         deadline=deadline,
+        persist=persist,
     )
     saved = SavedRun(save) if save is not None else None
-    answer = run_until_interrupted(_ask(settings, question, pictures, make_view(question, quiet=quiet), saved))
+    with Kept() as kept:
+        view = make_view(question, quiet=quiet)
+        answer = run_until_interrupted(_ask(settings, question, pictures, view, saved, kept, session))
     if saved is not None:
         saved.finish(answer, settings.index)
+    return show_answer(answer, settings, json=json, quiet=quiet)
+
+
+def show_answer(answer: Answer, settings: Settings, *, json: bool, quiet: bool, indent: int | None = 2) -> int:
+    """Print the answer, and beside it how the run ended; return the exit code."""
     if json:
-        print_json(answer.as_dict())
+        print_json(answer.as_dict(), indent=indent)
     else:
         for line in answer_lines(answer, settings.index):
             say(line)
@@ -112,16 +123,38 @@ def picture_paths(given: Sequence[str]) -> list[Path]:
     return paths
 
 
-async def _ask(settings: Settings, question: str, pictures: list[Path], view: View, saved: SavedRun | None) -> Answer:
+async def _ask(
+    settings: Settings,
+    question: str,
+    pictures: list[Path],
+    view: View,
+    saved: SavedRun | None,
+    kept: Kept,
+    session: str | None,
+) -> Answer:
+    def on_event(event: Event) -> None:
+        kept.note(event)
+        view.show(event)
+        if saved is not None:
+            saved.add(event)
+
     with view:
         async with seams.make_foveal(settings) as foveal:
-            return await follow(foveal, question, pictures, _both(view, saved))
+            return await follow(foveal, question, pictures, on_event, session=session)
 
 
-async def follow(foveal: Any, question: str, pictures: Sequence[Path], on_event: Any) -> Answer:
+async def follow(
+    foveal: Any, question: str, pictures: Sequence[Path], on_event: Any, *, session: str | None = None
+) -> Answer:
     """Run *question* to its end, handing on each event; return the answer. Raises what the run raises."""
+    named = {"session": session} if session is not None else {}
+    return await answer_in(foveal.stream(question, images=list(pictures), **named), on_event)
+
+
+async def answer_in(stream: Any, on_event: Any) -> Answer:
+    """Return the answer that ends *stream*, handing on each event. Raises what the run raises."""
     answer: Answer | None = None
-    async with aclosing(foveal.stream(question, images=list(pictures))) as events:
+    async with aclosing(stream) as events:
         async for event in events:
             on_event(event)
             if event.type == "run.finished":
@@ -131,12 +164,3 @@ async def follow(foveal: Any, question: str, pictures: Sequence[Path], on_event:
     if answer.status == "cancelled":
         raise Cancelled("Interrupted.")
     return answer
-
-
-def _both(view: View, saved: SavedRun | None) -> Any:
-    def on_event(event: Event) -> None:
-        view.show(event)
-        if saved is not None:
-            saved.add(event)
-
-    return on_event

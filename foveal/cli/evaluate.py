@@ -69,6 +69,7 @@ def run(
         max_usd=max_usd,
         deadline=deadline,
     )
+    settings = settings.model_copy(update={"persist": False})  # the folder of the evaluation keeps its own traces
     if settings.strategy != "direct":
         seams.index_folder(settings)
     loaded = load_questions(questions)
@@ -135,6 +136,39 @@ def score_(questions: Questions, predictions: Predictions, k: TopK = 10, json: o
             say(f"- does not resolve: {question_id}")
 
 
+@app.command("compare")
+def compare_(
+    questions: Questions,
+    runs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs; the first is the measure.")],
+    json: options.Json = False,
+) -> None:
+    """Set runs side by side: accuracy with 95 % intervals, chains, calls, seconds, and the difference to the first."""
+    from foveal.evaluation.compare import Run, compare, model_calls
+
+    judged = []
+    for folder in runs:
+        rows, traces = _judged(questions, folder, 10)
+        asked = [row for row in rows if row.prediction is not None]
+        judged.append(Run(folder.name, asked, model_calls(traces)))
+    table_rows = compare(judged)
+    if json:
+        print_json({"schema": "foveal.compare/1", "rows": [asdict(row) for row in table_rows]})
+        return
+    names = "category,run,n,acc,95 %,chain,model,tools,s/q,needl,f.abst,better,95 %"
+    say(table(names.split(","), [_compared(row) for row in table_rows]))
+
+
+def _compared(row: Any) -> tuple[str, ...]:
+    def interval(pair: tuple[float, float] | None) -> str:
+        return f"{pair[0]:.2f}..{pair[1]:.2f}" if pair else "-"
+
+    return (
+        row.category, row.run, str(row.n), _number(row.accuracy, 3), interval(row.interval), _number(row.chain, 2),
+        _number(row.model_calls, 1), _number(row.tool_calls, 1), _number(row.seconds, 1), _number(row.needless, 2),
+        _number(row.false_abstention, 2), _number(row.better, 3), interval(row.better_interval),
+    )  # fmt: skip
+
+
 @app.command("report")
 def report(questions: Questions, predictions: Predictions, k: TopK = 10, json: options.Json = False) -> None:
     """Count where questions were lost, by category."""
@@ -187,7 +221,7 @@ def _config(settings: Settings) -> dict[str, Any]:
 
     keys = (
         "model", "planner_model", "answer_model", "profile", "strategy", "web",
-        "max_calls", "max_usd", "deadline", "ocr", "openai_base_url",
+        "max_calls", "max_usd", "deadline", "ocr", "openai_base_url", "replan",
     )  # fmt: skip
     values: dict[str, Any] = {key: getattr(settings, key) for key in keys}
     values["index"] = str(settings.index.absolute()) if settings.index else None

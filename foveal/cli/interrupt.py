@@ -20,25 +20,31 @@ EXIT = 130
 def run_until_interrupted(work: Coroutine[Any, Any, T], *, hint: str = "") -> T:
     """Run *work*; on Ctrl-C cancel it and raise Cancelled whose remedy is *hint*."""
     with asyncio.Runner() as runner:
-        loop = runner.get_loop()
-        main = loop.create_task(work)
-        pressed = 0
+        return run_on(runner, work, hint=hint, last=True)
 
-        def on_interrupt(number: int, frame: FrameType | None) -> None:
-            nonlocal pressed
-            pressed += 1
-            if pressed > 1:
-                os.write(2, b"\nstopped at once\n")
-                os._exit(EXIT)
-            os.write(2, b"\nstopping; press Ctrl-C again to stop at once\n")
-            loop.call_soon_threadsafe(main.cancel)
 
-        with _Handler(on_interrupt):
-            try:
-                return runner.run(_result(main))
-            except asyncio.CancelledError:
-                raise Cancelled("Interrupted.", remedy=hint) from None
-            finally:
+def run_on(runner: asyncio.Runner, work: Coroutine[Any, Any, T], *, hint: str = "", last: bool = False) -> T:
+    """Run *work* on a loop that others use before and, unless this is the *last*, after it; Ctrl-C as above."""
+    loop = runner.get_loop()
+    main = loop.create_task(work)
+    pressed = 0
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed += 1
+        if pressed > 1:
+            os.write(2, b"\nstopped at once\n")
+            os._exit(EXIT)
+        os.write(2, b"\nstopping; press Ctrl-C again to stop at once\n")
+        loop.call_soon_threadsafe(main.cancel)
+
+    with _Handler(on_interrupt):
+        try:
+            return runner.run(_result(main))
+        except asyncio.CancelledError:
+            raise Cancelled("Interrupted.", remedy=hint) from None
+        finally:
+            if last:
                 # threads still at work end here, where a second Ctrl-C is still heard
                 loop.run_until_complete(loop.shutdown_default_executor())
 

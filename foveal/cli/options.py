@@ -11,6 +11,7 @@ from foveal.errors import BadInput
 from foveal.settings import Settings, load_settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no plan.")]
 Index = Annotated[
     Path | None, typer.Option("--index", metavar="DIR", help="Folder of the collection.", show_default=False)
 ]
@@ -35,7 +36,7 @@ Profile = Annotated[
 ]
 Strategy = Annotated[
     str | None,
-    typer.Option("--strategy", metavar="S", help="adaptive, guided or direct (no searching).", show_default=False),
+    typer.Option("--strategy", metavar="S", help="adaptive, guided, two_step or direct.", show_default=False),
 ]
 Web = Annotated[
     str | None,
@@ -52,6 +53,18 @@ MaxUsd = Annotated[
 Deadline = Annotated[
     float | None,
     typer.Option("--deadline", metavar="S", help="Most wall time, in seconds.", show_default=False),
+]
+
+
+Persist = Annotated[
+    bool | None,
+    typer.Option("--persist/--no-persist", help="Keep the run, so that it can be resumed.", show_default=False),
+]
+
+
+Session = Annotated[
+    str | None,
+    typer.Option("--session", metavar="ID", help="Go on with this session, or begin it.", show_default=False),
 ]
 
 

@@ -48,11 +48,14 @@ def note(text: str) -> None:
     print(clean(text), file=sys.stderr, flush=True)
 
 
-def print_json(value: Any) -> None:
-    """Print exactly one JSON object on standard output, in ASCII where the terminal knows no more."""
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print exactly one JSON object on standard output, in ASCII where the terminal knows no more.
+
+    Without *indent* it takes one line.
+    """
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     # a lone surrogate (an argument that was not UTF-8) has no UTF-8 form
-    text = json.dumps(value, ensure_ascii=encoding != "utf8", indent=2, default=str)
+    text = json.dumps(value, ensure_ascii=encoding != "utf8", indent=indent, default=str)
     print(text.encode("utf-8", "backslashreplace").decode("utf-8"), flush=True)
 
 
@@ -70,7 +73,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def show_error(error: FovealError, *, as_json: bool) -> int:
+def show_error(error: FovealError, *, as_json: bool, indent: int | None = 2) -> int:
     """Print *error* and its remedy; return the exit code."""
     message = one_line(without_secrets(error.message), 2000)
     if as_json:
@@ -82,12 +85,16 @@ def show_error(error: FovealError, *, as_json: bool) -> int:
                     "message": message,
                     "remedy": error.remedy,
                     "retryable": error.retryable,
+                    **({"run_id": error.run_id} if error.run_id else {}),
                 },
-            }
+            },
+            indent=indent,
         )
     note(f"error: {message}")
     if error.remedy:
         note(f"  {error.remedy}")
+    if error.run_id:
+        note(f"  To go on where it stopped: foveal runs resume {error.run_id}")
     return error.exit_code
 
 
@@ -99,6 +106,7 @@ def show_bug(error: BaseException, *, as_json: bool, debug: bool) -> int:
         f"this is a bug in Foveal: {type(error).__name__}: {one_line(str(error), 300)}", remedy=REPORT_BUG
     )
     problem.code = "bug"
+    problem.run_id = getattr(error, "run_id", None)
     show_error(problem, as_json=as_json)
     return BUG_EXIT
 

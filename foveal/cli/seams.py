@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,46 @@ def open_collection(folder: Path) -> Any:
     from foveal.tools.index.collection import LocalCollection
 
     return LocalCollection.open(folder)
+
+
+def open_sessions(settings: Settings) -> Any:
+    """Return the :class:`foveal.sessions.SessionStore` of ``home``."""
+    from foveal.sessions import SessionStore
+
+    return SessionStore(settings.home)
+
+
+async def attach(foveal: Any, session: str, pictures: Sequence[Path]) -> Any:
+    """Give *pictures* to a session; return the :class:`foveal.sessions.Session`. Raises BadImage."""
+    from foveal.turn import attach
+
+    return await attach(foveal, session, pictures)
+
+
+def open_runs(settings: Settings) -> Any:
+    """Return the :class:`foveal.tools.runs.store.RunStore` of ``home``. Raises StoreUnavailable, StorageFull."""
+    from foveal.tools.runs.store import RunStore
+
+    return RunStore.open(settings.home)
+
+
+def picture_reader(settings: Settings, index: Path | None) -> Callable[[str], bytes | None]:
+    """Return what reads a picture by sha256: of a question, or of the collection in *index*."""
+    from foveal.errors import BadImage
+    from foveal.tools.images.store import FileBlobStore
+
+    folders = [settings.home / "blobs", *([index / "blobs"] if index else [])]
+    stores = [FileBlobStore(folder) for folder in folders if folder.is_dir()]
+
+    def read(sha256: str) -> bytes | None:
+        for store in stores:
+            try:
+                return store.read(sha256)
+            except BadImage:
+                continue
+        return None
+
+    return read
 
 
 def index_folder(settings: Settings) -> Path:

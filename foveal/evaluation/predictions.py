@@ -45,7 +45,7 @@ class Prediction:
             retrieved=tuple(answer.retrieved),
             searches=sum(answer.usage.tool_calls.values()),
             seconds=round(seconds, 3),
-            abstained=answer.status == "insufficient",
+            abstained=answer.status in ("insufficient", "premise_false"),
             status=answer.status,
             stop_reason=answer.stop_reason,
         )

@@ -73,7 +73,8 @@ async def test_a_document_that_was_named_is_read_by_its_keys() -> None:
 
 
 async def test_a_value_that_is_the_thing_asked_about_is_no_answer() -> None:
-    model = ScriptedModel([{"probability": 0.95}, {"reply": " Ida County"}])
+    again = {"reply": " Ida County", "contains": "county is"}
+    model = ScriptedModel([{"probability": 0.95}, {"reply": " Ida County"}, again])
     text = "Bel is a town in Ida County."
     solved = await solve(model, "Which county borders Ida County?", [passage("Bel", text)], names=("Ida County",))
     assert solved.reading is None

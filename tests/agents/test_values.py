@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveal.agents import values
+from foveal.agents import reckoning, values
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_written_lists_are_read_back(pairs: list[tuple[str, int]]) -> None:
 def test_select_is_the_extreme(numbers: list[int]) -> None:
     members = [f"m{i}" for i in range(len(numbers))]
     written = [f"{n:,} km²" for n in numbers]
-    assert values.select(members, written, "argmax") == members[numbers.index(max(numbers))]
-    assert values.select(members, written, "argmin") == members[numbers.index(min(numbers))]
+    assert reckoning.select(members, written, "argmax") == members[numbers.index(max(numbers))]
+    assert reckoning.select(members, written, "argmin") == members[numbers.index(min(numbers))]
 
 
 def test_a_member_without_a_value_leaves_the_choice_open() -> None:
-    assert values.select(["a", "b"], ["12 km", "unknown"], "argmax") is None
+    assert reckoning.select(["a", "b"], ["12 km", "unknown"], "argmax") is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_member_without_a_value_leaves_the_choice_open() -> None:
     ],
 )
 def test_judge(op: str, given_: list[str], result: str | None) -> None:
-    assert values.judge(op, given_) == result
+    assert reckoning.judge(op, given_) == result
 
 
 def test_items_drop_numbers_and_brackets() -> None:

@@ -27,29 +27,29 @@ LAST = SubQuestion("s4", "Who rules #s3?", depends_on=("s3",))
 def test_a_list_unfolds_into_a_look_up_a_member_and_the_choice_is_computed() -> None:
     plan = Plan((LIST, EACH, PICK, LAST))
     assert [s.id for s in progress.ready(plan)] == ["s1"]
-    plan, changes = progress.advance(plan, found(LIST, "Arx, Bel", "Arx", "Bel"))
+    plan, changes = progress.advance(progress.take(plan, found(LIST, "Arx, Bel", "Arx", "Bel")))
     assert [s.text for s in progress.ready(plan)] == ["What is the area of Arx?", "What is the area of Bel?"]
     assert [c.code for c in changes] == ["NEW_HOP"] and plan.version == 2
     findings = {}
     for step, area in zip(progress.ready(plan), ("12 km²", "1,300 km²"), strict=True):
         findings |= found(step, area, evidence=f"{step.id}e1")
-    plan, _ = progress.advance(plan, findings)
+    plan, _ = progress.advance(progress.take(plan, findings))
     assert [(s.id, s.answer) for s in plan.steps if s.id == "s3"] == [("s3", "Bel")]
     assert progress.fill(progress.ready(plan)[0].text, {s.id: s for s in plan.steps}) == "Who rules Bel?"
-    plan, _ = progress.advance(plan, found(LAST, "Bo Ek", evidence="s4e2"))
+    plan, _ = progress.advance(progress.take(plan, found(LAST, "Bo Ek", evidence="s4e2")))
     assert progress.support(plan) == ("s4e2", "s2.1e1", "s2.2e1")
 
 
 def test_what_depends_on_a_lost_step_is_skipped() -> None:
     first, second = SubQuestion("s1", "Who?"), SubQuestion("s2", "Where is #s1?", depends_on=("s1",))
-    plan, _ = progress.advance(Plan((first, second)), found(first, None))
+    plan, _ = progress.advance(progress.take(Plan((first, second)), found(first, None)))
     assert [s.status for s in plan.steps] == ["insufficient", "skipped"]
     assert progress.ready(plan) == []
 
 
 def test_answered_steps_do_not_change() -> None:
     first = SubQuestion("s1", "Who?", status="answered", answer="Bo")
-    plan, _ = progress.advance(Plan((first,)), found(first, "Eve"))
+    plan, _ = progress.advance(progress.take(Plan((first,)), found(first, "Eve")))
     assert plan.steps[0].answer == "Bo"
 
 

@@ -11,13 +11,15 @@ def test_every_prompt_renders_with_its_inputs_and_ends_with_the_user() -> None:
         "verify": ("question", "title", "passage"),
         "look": ("question", "picture_text"),
         "direct": ("question", "seen"),
-        "plan": ("question", "pictures"),
+        "plan": ("question", "pictures", "tools", "ops"),
+        "followup": ("history", "question"),
     }
     assert set(names()) == set(inputs)
     for name, keys in inputs.items():
         messages = render(name, **{k: f"[{k}]" for k in keys})
         assert messages[0].role == "system" and messages[-1].role == "user"
-        assert all(f"[{k}]" in messages[-1].content for k in keys)
+        said = "\n".join(m.content for m in messages)
+        assert all(f"[{k}]" in said for k in keys)
     assert len(prompts_hash()) == 16
 
 

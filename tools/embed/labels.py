@@ -26,7 +26,7 @@ class ImageClass:
 
     def label(self, probability: float) -> Label:
         """Return the class as a label seen with *probability*."""
-        return Label(self.names[0], self.gloss, probability)
+        return Label(self.names[0], self.gloss, probability, self.names[1:])
 
     @property
     def words(self) -> str:

@@ -118,6 +118,14 @@ class LocalCollection:
         """Documents with a picture that the words describe."""
         return await self._run(lambda: p.by_words(description, k) if (p := self._ready()[1]) else [])
 
+    async def content(self) -> str:
+        """What tells whether documents were added, replaced or removed since it was asked last."""
+        query = (
+            "SELECT (SELECT count(*) FROM documents), (SELECT max(rowid) FROM documents),"
+            " (SELECT max(added_at) FROM sources)"
+        )
+        return await self._run(lambda: "/".join(map(str, self._rows.all(query)[0])))
+
     async def find_title(self, name: str, *, k: int = 3) -> list[Document]:
         """Documents titled *name* (folded), then those whose title begins with it."""
         return await self._run(lambda: self._rows.titled(name, k))

@@ -16,6 +16,7 @@ from foveal.tools.index.projection import bad_rows
 from foveal.tools.index.readers import RawDocument, clean
 from foveal.tools.index.report import IngestReport
 from foveal.tools.index.store import ChunkRow, DocumentRow, ImageRow
+from foveal.tools.layout.text import LAYOUT, picture_text
 from foveal.types import Document, ImageRef, Label, Part
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Embedders:
     def fingerprint(self, chunker: str, ocr_mode: OcrMode) -> str:
         """Names everything that a stored row depends on beside its source."""
         labeller = self.labeller.id if self.labeller else "-"
-        ocr = f"{self.ocr.id}/{ocr_mode}" if self.ocr else "-"
+        ocr = f"{self.ocr.id}/{LAYOUT}/{ocr_mode}" if self.ocr else "-"
         return "|".join((chunker, self.text.id, str(self.text.dim), self.eye.id, str(self.eye.dim), labeller, ocr))
 
 
@@ -170,15 +171,17 @@ class Enricher:
         if self._ocr == "always":
             return True
         words = draft.raw.text.strip()
-        if len(words) > ENOUGH_TEXT or max(image.size) < TINY:
+        if max(image.size) < TINY:
             return False
+        if draft.raw.role == "chart":
+            return True  # what is said about a chart does not hold its values
         # a photo with a caption is told about already, and there are many of those
-        return not words or draft.raw.role in ("page", "chart") or draft.flat >= DRAWN
+        return len(words) <= ENOUGH_TEXT and (not words or draft.raw.role == "page" or draft.flat >= DRAWN)
 
     def _read(self, image: Image.Image) -> str:
         assert self._models.ocr is not None
         lines = [line for line in self._models.ocr.read(image) if line.confidence >= MIN_OCR_CONFIDENCE]
-        return clean("\n".join(line.text.strip() for line in lines if line.text.strip()))
+        return clean(picture_text(lines, image))
 
     def _embed(self, texts: list[str]) -> np.ndarray:
         if not texts:

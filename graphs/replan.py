@@ -1,0 +1,267 @@
+"""Re-planning: what is done about each :data:`~foveal.types.PLAN_CODES`, as edits of a plan.
+
+Troubles are found in code (branches report them, the research graph adds what only the whole plan tells); here each gets
+its action. Only steps without an answer are edited; an answered step stays, except that a CONFLICT that was
+verified otherwise replaces its answer and resets what depends on it. Pure: a plan goes in, a plan comes out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from foveal.graphs.state import Attempt, Finding
+from foveal.types import Evidence, Plan, PlanChange, SubQuestion, Tool, Trouble
+
+ALIKE = 0.8
+"""Two queries to one tool whose words overlap this much (Jaccard) are one query."""
+MAX_ATTEMPTS = 3
+CHECKED = ("CONFLICT", "STALE")
+"""Codes that concern an answer: it stays, and a step ``#sNv`` checks it before anything rests on it."""
+_EMPTY_WORDS = frozenset(
+    "a an and are as at be by did do does for from had has have how in into is it its of on or that the their there "
+    "these this to was were what when where which who whose why with".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a re-plan may look at besides the plan itself."""
+
+    question: str
+    findings: Mapping[str, Finding]
+    evidence: Mapping[str, Evidence]
+    tried: Sequence[Attempt]
+    tools: frozenset[Tool]
+    """Tools that this run has."""
+    codes: frozenset[str]
+    """Codes that may act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Steps that take the place of those of the same id or are put before the troubled one, and what was done."""
+
+    steps: tuple[SubQuestion, ...]
+    detail: str
+
+
+Action = Callable[[Plan, SubQuestion, Trouble, Situation], Edit | None]
+
+
+def replan(plan: Plan, troubles: Sequence[Trouble], situation: Situation) -> tuple[Plan, list[PlanChange]]:
+    """Return the plan with an edit for each trouble that has a remedy left, and the changes made.
+
+    One edit a step: of several troubles of a step the first that can be mended counts.
+    """
+    changes: list[PlanChange] = []
+    mended: set[str] = set()
+    for trouble in troubles:
+        step = next((s for s in plan.steps if s.id == trouble.step), None)
+        if step is None or step.id in mended or trouble.code not in situation.codes:
+            continue
+        if step.status == "answered" and trouble.code not in CHECKED:
+            continue
+        edit = _ACTIONS[trouble.code](plan, step, trouble, situation)
+        if edit is None:
+            continue
+        mended.add(step.id)
+        plan = edited(plan, step.id, edit.steps)
+        changes.append(PlanChange(plan.version, trouble.code, edit.detail, step.id))
+    return plan, changes
+
+
+def edited(plan: Plan, at: str, steps: Sequence[SubQuestion]) -> Plan:
+    """Return *plan*, one version on, with *steps* in place of those of their id; new ones come after step *at*."""
+    by_id = {s.id: s for s in steps}
+    known = {s.id for s in plan.steps}
+    fresh = [s for s in steps if s.id not in known]
+    result: list[SubQuestion] = []
+    for step in plan.steps:
+        result.append(by_id.get(step.id, step))
+        if step.id == at:
+            result += fresh
+    return Plan(tuple(result), plan.version + 1, plan.source)
+
+
+def key(query: str) -> frozenset[str]:
+    """Return the words by which two queries are compared: case, order and punctuation do not count."""
+    return frozenset(w for w in re.findall(r"\w+", query.casefold()) if w not in _EMPTY_WORDS)
+
+
+def is_duplicate(tool: Tool, query: str, tried: Sequence[Attempt]) -> bool:
+    """Say whether *tool* was given (almost) this query before."""
+    words = key(query)
+    return any(
+        a.tool == tool and (words == (other := key(a.query)) or len(words & other) >= ALIKE * len(words | other))
+        for a in tried
+    )
+
+
+def again(step: SubQuestion, tool: Tool, query: str | None) -> SubQuestion:
+    """Return *step* as it was planned, to be sent out once more."""
+    return step.having(
+        text=step.template or step.text,
+        template="",
+        status="pending",
+        tool=tool,
+        query=query,
+        attempts=step.attempts + 1,
+        answer=None,
+        values=(),
+        confidence=0.0,
+        evidence_ids=(),
+        reason="",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One more way of finding an answer: a tool, and what it is asked when not the step's own question."""
+
+    tool: Tool
+    detail: str
+    query: str | None = None
+
+
+def _search_on(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
+    """EMPTY, IRRELEVANT, TOOL_DOWN, DUPLICATE: the next way of finding it that was not tried."""
+    if step.attempts + 1 >= MAX_ATTEMPTS:
+        return None
+    used = {a.tool for a in situation.tried if a.step == step.id}
+    for way in _ways(plan, step, trouble, situation):
+        same = not way.query and way.tool in used
+        refused = trouble.code == "TOOL_DOWN" and way.tool in used
+        if way.tool not in situation.tools or same or refused:
+            continue
+        if way.query and is_duplicate(way.tool, way.query, situation.tried):
+            continue
+        return Edit((again(step, way.tool, way.query),), f"{way.detail}; {trouble.detail}")
+    return None
+
+
+def _ways(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> list[Way]:
+    """A picture: whole, then its regions. Words: when nothing was found, other documents; and the web.
+
+    When passages were found and none answers, reading further down the same ranking and asking in other words
+    were tried and did not pay: what answers is among the first passages, and the model says so or not.
+    """
+    if step.purpose == "identify":
+        return [Way("image_search", "the whole picture is searched"), Way("crop", "regions are searched")]
+    web = Way("web", "asked of the web")
+    if trouble.code == "IRRELEVANT":
+        return [web]
+    whole = " ".join([situation.question, *solved_words(plan, step)])
+    return [
+        Way("visit", "the documents of what it names are opened"),
+        Way("collection", "the whole question is asked with what is known", query=whole),
+        web,
+    ]
+
+
+def solved_words(plan: Plan, step: SubQuestion) -> list[str]:
+    """Return the answers of all steps that *step* rests on, nearest first, without doubles."""
+    by_id = {s.id: s for s in plan.steps}
+    queue, words = list(step.depends_on), []
+    while queue:
+        parent = by_id.get(queue.pop(0))
+        if parent is None:
+            continue
+        if parent.answer:
+            words.append(parent.answer)
+        queue += parent.depends_on
+    return list(dict.fromkeys(words))
+
+
+def _look_closer(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
+    """AMBIGUOUS_ID, LOW_QUALITY_IMAGE: search the regions (of the improved picture) and weigh again."""
+    tried = any(a.step == step.id and a.tool == "crop" for a in situation.tried)
+    if step.purpose != "identify" or step.status == "answered" or tried or "crop" not in situation.tools:
+        return None
+    return Edit((again(step, "crop", None),), f"regions are searched; {trouble.detail}")
+
+
+def _verify(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
+    """CONFLICT: decide between the values."""
+    found = situation.findings[step.id]
+    text = f"{found.step.text} {' or '.join(found.rivals)}?"
+    return _checked(plan, step, trouble, text, purpose="verify", values=found.rivals)
+
+
+def _with_year(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
+    """STALE: ask again with the year of the run, of the web when there is one."""
+    text = f"{situation.findings[step.id].step.text} {trouble.detail.rpartition(' ')[2]}"
+    return _checked(plan, step, trouble, text, tool="web" if "web" in situation.tools else "collection")
+
+
+def _checked(plan: Plan, step: SubQuestion, trouble: Trouble, text: str, **fields: Any) -> Edit | None:
+    name = f"{step.id}v"
+    if any(s.id == name for s in plan.steps) or step.id.endswith("v"):
+        return None
+    check = SubQuestion(name, text, depends_on=(step.id,), noun=step.noun, **fields)
+    resting = [s for s in plan.steps if step.id in s.depends_on and s.status == "pending"]
+    waiting = [s.having(depends_on=(*s.depends_on, name)) for s in resting]
+    return Edit((check, *waiting), f"#{name} decides; {trouble.detail}")
+
+
+def _none(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
+    """PREMISE has no remedy: it is told. NEW_HOP is made by :func:`foveal.graphs.progress.advance`."""
+    return None
+
+
+_ACTIONS: Mapping[str, Action] = {
+    "EMPTY": _search_on,
+    "IRRELEVANT": _search_on,
+    "TOOL_DOWN": _search_on,
+    "DUPLICATE": _search_on,
+    "AMBIGUOUS_ID": _look_closer,
+    "LOW_QUALITY_IMAGE": _look_closer,
+    "CONFLICT": _verify,
+    "STALE": _with_year,
+    "PREMISE": _none,
+    "NEW_HOP": _none,
+}
+
+
+def settle(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[Plan, list[PlanChange]]:
+    """Apply what checks came to: another value replaces the first and resets what rests on it.
+
+    A check without an answer leaves the first one; a check for freshness counts only if it is known to be newer.
+    """
+    changes: list[PlanChange] = []
+    for check in plan.steps:
+        first = next((s for s in plan.steps if f"{s.id}v" == check.id), None)
+        if first is None or check.status != "answered" or check.answer == first.answer:
+            continue
+        code = "CONFLICT" if check.purpose == "verify" else "STALE"
+        if code == "STALE" and _written(check, evidence) <= _written(first, evidence):
+            continue
+        settled = first.having(
+            answer=check.answer,
+            values=check.values,
+            confidence=check.confidence,
+            evidence_ids=check.evidence_ids,
+            reason=f"checked by #{check.id}, instead of {first.answer}",
+        )
+        resting = dependants(plan, first.id) - {check.id}
+        reset = [again(s, s.tool, None) for s in plan.steps if s.id in resting and s.status != "pending"]
+        plan = edited(plan, first.id, (settled, *reset))
+        told = f"{check.answer} holds, not {first.answer}; {len(reset)} reset"
+        changes.append(PlanChange(plan.version, code, told, first.id))
+    return plan, changes
+
+
+def _written(step: SubQuestion, evidence: Mapping[str, Evidence]) -> str:
+    """Return the date of the newest evidence of *step* (ISO); empty when none is known."""
+    return max((evidence[i].published_at or "" for i in step.evidence_ids if i in evidence), default="")
+
+
+def dependants(plan: Plan, step: str) -> set[str]:
+    """Return the ids of all steps that rest on *step*."""
+    found: set[str] = set()
+    for s in plan.steps:
+        if set(s.depends_on) & (found | {step}):
+            found.add(s.id)
+    return found
