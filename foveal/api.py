@@ -270,7 +270,7 @@ class Foveal:
         from langgraph.errors import GraphRecursionError
 
         from foveal.graphs.checkpoints import server_errors
-        from foveal.graphs.research import conclude
+        from foveal.graphs.ending import conclude
         from foveal.graphs.state import SCHEMA_VERSION
 
         budget = work.meter.budget

@@ -131,6 +131,11 @@ def broken_premise(step: SubQuestion) -> str | None:
     return None
 
 
+def failed_premise(plan: Plan) -> str | None:
+    """Return in words what the question takes for granted and the evidence denies."""
+    return next((told for s in plan.steps if (told := broken_premise(s))), None)
+
+
 def backing(finding: Finding, ledger: Mapping[str, Evidence]) -> dict[str, list[Evidence]]:
     """Return the evidence of each of a finding's rival values."""
     own = [e for e in ledger.values() if e.sub_question == finding.step.id]
@@ -180,20 +185,22 @@ def _computed(step: SubQuestion, parents: list[SubQuestion], steps: Mapping[str,
     )
 
 
-def support(plan: Plan) -> tuple[str, ...]:
-    """Return the evidence the final step rests on: its own, then its parents', nearest first."""
+def chain(plan: Plan) -> list[SubQuestion]:
+    """Return the steps that the last one rests on, itself first, nearest first."""
     by_id = {s.id: s for s in plan.steps}
-    found: list[str] = []
+    found: dict[str, SubQuestion] = {}
     queue = [plan.steps[-1].id] if plan.steps else []
-    seen: set[str] = set()
     while queue:
         step = by_id.get(queue.pop(0))
-        if step is None or step.id in seen:
-            continue
-        seen.add(step.id)
-        found += step.evidence_ids
-        queue += step.depends_on
-    return tuple(dict.fromkeys(found))
+        if step is not None and step.id not in found:
+            found[step.id] = step
+            queue += step.depends_on
+    return list(found.values())
+
+
+def support(plan: Plan) -> tuple[str, ...]:
+    """Return the evidence the final step rests on: its own, then its parents', nearest first."""
+    return tuple(dict.fromkeys(i for step in chain(plan) for i in step.evidence_ids))
 
 
 def merged_ranking(findings: Mapping[str, Finding], plan: Plan) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Re-planning: what is done about each :data:`~foveal.types.PLAN_CODES`, as edits of a plan.
 
-Troubles are found in code (branches report them, the research graph adds what only the whole plan tells); here each gets
+Troubles are found in code (branches report them, assess adds what only the whole plan tells); here each gets
 its action. Only steps without an answer are edited; an answered step stays, except that a CONFLICT that was
 verified otherwise replaces its answer and resets what depends on it. Pure: a plan goes in, a plan comes out.
 """
@@ -153,6 +153,8 @@ def _ways(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation)
     web = Way("web", "asked of the web")
     if trouble.code == "IRRELEVANT":
         return [web]
+    if trouble.code == "TOOL_DOWN":
+        return [web, Way("collection", "asked of the collection")]
     whole = " ".join([situation.question, *solved_words(plan, step)])
     return [
         Way("visit", "the documents of what it names are opened"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from foveal.graphs import progress
 from foveal.graphs.replan import Situation, again, dependants
 from foveal.types import Hypothesis, Plan, PlanChange, SubQuestion
 
@@ -20,8 +21,9 @@ def last_resort(plan: Plan, situation: Situation) -> tuple[Plan, list[PlanChange
     followed = any(s.id.endswith("b") for s in plan.steps)
     if followed or last.status == "answered" or any("." in s.id for s in plan.steps):
         return plan, []  # a list that was unfolded is not unfolded twice
+    resting_on = progress.chain(plan)
     for step in reversed(plan.steps):
-        if step.status != "answered" or step.id not in _ancestors(plan, last):
+        if step.status != "answered" or step not in resting_on:
             continue
         if step.purpose == "identify" and "AMBIGUOUS_ID" in situation.codes:
             other = _other_hypothesis(step, situation)
@@ -37,18 +39,6 @@ def last_resort(plan: Plan, situation: Situation) -> tuple[Plan, list[PlanChange
             changed = Plan((*plan.steps, taken, *_asked_of(plan, step)), plan.version + 1, plan.source)
             return changed, [replace(change, version=changed.version)]
     return plan, []
-
-
-def _ancestors(plan: Plan, step: SubQuestion) -> set[str]:
-    by_id = {s.id: s for s in plan.steps}
-    found: set[str] = set()
-    queue = list(step.depends_on)
-    while queue:
-        name = queue.pop()
-        if name in by_id and name not in found:
-            found.add(name)
-            queue += by_id[name].depends_on
-    return found
 
 
 def _other_hypothesis(step: SubQuestion, situation: Situation) -> tuple[SubQuestion, PlanChange] | None:

@@ -24,7 +24,7 @@ from foveal.settings import Settings
 from foveal.tools.runs.store import RunStore
 from foveal.types import Answer, Event, Plan, SubQuestion
 
-NODES = ("perceive", "triage", "plan", "dispatch", "execute", "read", "solve", "assess", "synthesize", "check",
+NODES = ("perceive", "triage", "plan", "execute", "read", "solve", "assess", "synthesize", "check",
          "finalize")  # fmt: skip
 IDA = flag(*FLAGS["Ida"])
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from foveal.graphs.research import check
+from foveal.graphs.ending import check
 from foveal.graphs.state import ResearchState
 from foveal.types import Answer, Citation, Evidence, Plan, SubQuestion
 

@@ -1,0 +1,351 @@
+"""Questions about a chart that code answers from its numbers, with the numbers it used.
+
+A question is answered only when all of its words that change the result are understood; everything else is None,
+so that the model reads the chart instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import mean, median
+
+from foveal.agents.figures import Chart, ChartRow, Figure, coloured, mentioned, read_chart
+from foveal.agents.values import fold, singular
+
+_HIGH = "highest largest biggest greatest maximum max most longest tallest top peak".split()
+_LOW = "lowest smallest least minimum min fewest shortest bottom".split()
+_ABOVE = "above over exceed exceeds exceeding more greater higher larger bigger".split()
+_BELOW = "below under less lower smaller fewer".split()
+_RANK = {"second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5}
+_CHANGERS = frozenset(
+    "except excluding without not average mean median per between after before since until first last next previous "
+    "when increase increased decrease decreased change changed growth grow grew fall fell drop dropped rise rose times "
+    "leftmost rightmost both each twice half double sum total add added adding combined together difference gap ratio "
+    "more less above below over under exceed exceeds and or all any same equal than closest rank ranked order "
+    "consecutive cumulative range".split()
+) | {*_HIGH, *_LOW, *_ABOVE, *_BELOW, *_RANK}  # fmt: skip
+"""Words that change what is asked; one that no rule has taken ends the attempt."""
+_VALUES = "value|values|percentage|percent|percentages|number|share|figure|amount|score|rate|count|data point"
+_THINGS = ("bar bars category categories country countries year years item items group groups company companies "
+           "brand brands factor factors option options opinion opinions city cities state states region regions "
+           "color colors colour colours line lines age sector sectors product products reason reasons").split()  # fmt: skip
+_LABEL_ASKED = re.compile(
+    rf"^(?:in |for |at |on |during |by )?(?:which|who|where|when|what (?!(?:is|was|are|were|does|do|did|'s|the)\b|(?:{_VALUES})\b))",
+    re.I,
+)
+_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])")
+_YEAR = re.compile(r"^(?:1[6-9]|20)\d\d$")
+_SHOWN = re.compile(
+    r"\b(?:shown|show|chart|graph|diagram|figure|represented|presented|displayed|listed|depicted|plotted|there)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """An answer, the figures it rests on, and the offsets of their rows in the text.
+
+    ``named`` says that the question names a label or series that is more than a year: it is about this chart.
+    """
+
+    answer: str
+    reason: str
+    start: int
+    end: int
+    named: bool
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A question on its way: what it names, and its words that no rule has taken yet."""
+
+    text: str
+    chart: Chart
+    labels: list[str]
+    series: list[str]
+    numbers: list[float]
+    words: set[str]
+
+    def take(self, *words: str) -> bool:
+        """Take the words among *words* that are left, and say whether there was one."""
+        found = self.words.intersection(words)
+        self.words -= found
+        return bool(found)
+
+    def settled(self) -> bool:
+        """Say whether nothing is left that changes what is asked."""
+        return not self.words & _CHANGERS
+
+    def operands(self) -> list[Figure]:
+        """Return the figures that are named one by one: two labels of one series, two series of one label."""
+        pairs = [(label, series) for label in self.labels for series in self.series or [""]]
+        if len(self.labels) > 1 and len(self.series) > 1:
+            return []
+        figures = [self.chart.figure(label, series) for label, series in pairs]
+        return [f for f in figures if f] if all(figures) else []
+
+    def pool(self) -> list[Figure]:
+        """Return the figures that are meant together: of the named labels, of the named series, of all."""
+        return [
+            f
+            for row in self.chart.rows
+            if not self.labels or row.label in self.labels
+            for f in row.figures
+            if not self.series or f.series in self.series
+        ]
+
+
+def answer(question: str, text: str) -> Computed | None:
+    """Return what the chart in *text* says to *question*; None when that is not certain."""
+    chart = read_chart(text)
+    asked = _ask(question, chart) if chart else None
+    if chart is None or asked is None:
+        return None
+    for rule in _RULES:
+        left = set(asked.words)
+        if (found := rule(asked)) and found[0] and asked.settled():
+            return _computed(asked, *found)
+        asked.words = left
+    return None
+
+
+Found = tuple[str, str, Sequence[Figure]]
+"""The answer, how it was reached, and the figures used."""
+
+
+def _ask(question: str, chart: Chart) -> _Asked | None:
+    labels = mentioned(question, chart.labels)
+    series, colour_named = coloured(question, chart)
+    named = mentioned(question, chart.series)
+    if colour_named and not series and (len(chart.series) > 1 or not chart.single):
+        return None
+    rest = f" {fold(question)} "
+    for name in (*labels, *named):
+        rest = rest.replace(f" {fold(name)} ", " ")
+    if colour_named:
+        rest = re.sub(r"\b(?:dark|light|navy|sky|deep)\b", " ", rest)
+    numbers = [m[0] for m in _NUMBER.finditer(question) if not any(m[0] in name for name in (*labels, *named))]
+    years = [n for n in numbers if _YEAR.match(n)]
+    if years and any(_YEAR.match(label.rstrip("*")) for label in chart.labels):
+        return None  # a year that the chart does not have
+    values = [float(n.replace(",", "")) for n in numbers if n not in years]
+    return _Asked(question, chart, labels, series or named, values, set(rest.split()))
+
+
+def _computed(asked: _Asked, told: str, how: str, used: Sequence[Figure]) -> Computed:
+    rows = [row for row in asked.chart.rows if any(f in row.figures for f in used)]
+    cells = "; ".join(f.told() for f in used[:6]) + (f"; and {len(used) - 6} more" if len(used) > 6 else "")
+    named = any(not _YEAR.match(name.rstrip("*")) for name in (*asked.labels, *asked.series))
+    return Computed(told, f"{how} of {cells}", rows[0].start, rows[-1].end, named)
+
+
+def _existence(asked: _Asked) -> Found | None:
+    """ "Is there a value 30 in the blue line?" """
+    if not re.match(r"is (?:there|any)\b", asked.text, re.I) or len(asked.numbers) != 1 or asked.labels:
+        return None
+    asked.take("any", "equal")
+    held = [f for f in asked.pool() if f.value == asked.numbers[0]]
+    return ("Yes", "found", held) if held else None
+
+
+def _sameness(asked: _Asked) -> Found | None:
+    """ "Are there any two bars having the same value?", "Do all the bars show the same value?" """
+    if not (asked.chart.single or asked.series) or not re.search(r"\b(?:same|equal|identical)\b", asked.text, re.I):
+        return None
+    pool = asked.pool()
+    asked.take("same", "equal")
+    values = [f.value for f in pool]
+    if asked.take("all"):
+        return ("Yes" if len(set(values)) == 1 else "No"), "comparison", pool
+    if asked.take("any", "two"):
+        twins = [f for f in pool if values.count(f.value) > 1]
+        return ("Yes" if twins else "No"), "comparison", twins or pool
+    return None
+
+
+def _counting(asked: _Asked) -> Found | None:
+    """ "How many bars are shown?", "How many countries are above 50?" """
+    match = re.match(r"how many (?:\w+ )?(?P<thing>\w+)", asked.text, re.I)
+    if not match or asked.labels:
+        return None
+    thing, chart = match["thing"].lower(), asked.chart
+    pool = asked.pool()
+    if len(asked.numbers) == 1 and (chart.single or asked.series):
+        over, under = asked.take(*_ABOVE), asked.take(*_BELOW)
+        asked.take("than")
+        if over == under or any(f.about for f in pool):
+            return None
+        held = [f for f in pool if (f.value > asked.numbers[0] if over else f.value < asked.numbers[0])]
+        return str(len(held)), "count", held or pool
+    if asked.numbers or thing not in _THINGS or not _SHOWN.search(asked.text.lower()):
+        return None
+    alike = [s for s in chart.series if singular(thing) in map(singular, fold(s).split())]
+    if len(chart.series) > 1 and len(alike) * 2 > len(chart.series):
+        return str(len(chart.series)), "count of series", pool
+    if thing.startswith(("color", "colour", "line")):
+        return (str(len(chart.series)), "count of series", pool) if len(chart.series) > 1 else None
+    if thing.startswith("bar") and not chart.single:
+        return str(len(pool)), "count of bars", pool
+    return str(len(chart.rows)), "count of labels", [row.figures[0] for row in chart.rows]
+
+
+def _distance(asked: _Asked) -> Found | None:
+    """ "Which opinion has a difference of 1 between them?", "In which year was the gap largest?" """
+    pairs = _pairs(asked)
+    if not pairs or not _LABEL_ASKED.match(asked.text) or not asked.take("difference", "gap", "closest", "apart"):
+        return None
+    asked.take("between", "both", "and", "two")
+    apart = [(abs(a.value - b.value), a, b) for a, b in pairs]
+    if len(asked.numbers) == 1:
+        held = [p for p in apart if abs(p[0] - asked.numbers[0]) < 1e-6]
+        return (held[0][1].label, "difference", held[0][1:]) if len(held) == 1 else None
+    high = asked.take(*_HIGH)
+    low = asked.take(*_LOW) or "closest" in asked.text.lower()
+    if asked.numbers or high == low:
+        return None
+    best = sorted(apart, key=lambda p: -p[0] if high else p[0])
+    return (best[0][1].label, "difference", best[0][1:]) if best[0][0] != best[1][0] else None
+
+
+def _pairs(asked: _Asked) -> list[tuple[Figure, Figure]]:
+    """Return the two figures of each label: of the two series that are named, or that there are."""
+    names = asked.series if len(asked.series) == 2 else list(asked.chart.series)
+    if asked.labels or len(names) != 2:
+        return []
+    both = [(asked.chart.figure(label, names[0]), asked.chart.figure(label, names[1])) for label in asked.chart.labels]
+    return [(a, b) for a, b in both if a and b] if all(a and b for a, b in both) and len(both) > 1 else []
+
+
+def _arithmetic(asked: _Asked) -> Found | None:
+    """Sum, difference, average, median and ratio of what is named, of the extremes, or of all."""
+    if _LABEL_ASKED.match(asked.text):
+        return None
+    op = next((name for name, words in _ARITHMETIC.items() if asked.take(*words)), None)
+    op = op or _implied(asked)
+    if op is None or asked.numbers:
+        return None
+    asked.take("and", "between", "than", "of", "both", "two", "together", *(_ABOVE if op == "difference" else ()))
+    figures = asked.operands()
+    if not asked.labels and len(asked.series) < 2 and asked.take(*_HIGH) and asked.take(*_LOW):
+        pool = sorted(asked.pool(), key=lambda f: -f.value)
+        figures = [pool[0], pool[-1]]
+    elif len(figures) < 2:
+        if op not in ("average", "median", "sum") or (asked.labels and asked.series):
+            return None
+        asked.take("all")
+        figures = asked.pool()
+        # of a table with several series all numbers are meant only when one series or one label is named
+        if len(figures) < 2 or not (asked.labels or asked.series or asked.chart.single) or len(asked.labels) > 1:
+            return None
+    if any(f.about for f in figures) or (op in ("difference", "ratio") and len(figures) != 2):
+        return None
+    return _reckoned(op, figures)
+
+
+_ARITHMETIC = {
+    "difference": ("difference", "gap"),
+    "average": ("average", "mean"),
+    "median": ("median",),
+    "ratio": ("ratio",),
+    "sum": ("sum", "total", "add", "added", "adding", "combined", "plus", "altogether"),
+}
+
+
+def _implied(asked: _Asked) -> str | None:
+    """Return the operation that is not called by its name: "how much more … than", "do A and B make up"."""
+    text = asked.text.lower()
+    if re.match(
+        r"(?:by )?how (?:much|many)(?: \w+){0,4}? (?:more|higher|greater|larger|less|lower|fewer)\b.*\bthan\b", text
+    ):
+        return "difference"
+    return "sum" if re.search(r"\band\b.*\b(?:make up|account for|together|in total|combined)\b", text) else None
+
+
+def _reckoned(op: str, figures: Sequence[Figure]) -> Found | None:
+    values = [f.value for f in figures]
+    places = max(len(str(v).partition(".")[2].rstrip("0")) for v in values)
+    percent = "%" if all("%" in f.text for f in figures) and op != "ratio" else ""
+    if op == "ratio":
+        if min(values) == 0:
+            return None
+        return f"{values[0] / values[1]:.4g}", "ratio", figures
+    results: dict[str, Callable[[], float]] = {
+        "sum": lambda: sum(values),
+        "difference": lambda: abs(values[0] - values[1]),
+        "average": lambda: mean(values),
+        "median": lambda: median(values),
+    }
+    return f"{round(results[op](), places + (2 if op == 'average' else 1)):.10g}{percent}", op, figures
+
+
+def _comparison(asked: _Asked) -> Found | None:
+    """ "Which is higher, A or B?", "Is A greater than B?" """
+    figures = asked.operands()
+    if len(figures) != 2 or asked.numbers:
+        return None
+    over, under = asked.take(*_ABOVE, *_HIGH), asked.take(*_BELOW, *_LOW)
+    if over == under or figures[0].value == figures[1].value or len(asked.labels) + len(asked.series) > 3:
+        return None
+    one = figures[0] if (figures[0].value > figures[1].value) == over else figures[1]
+    if re.match(r"(?:is|are|was|were|does|do|did|has|have)\b", asked.text, re.I) and asked.take("than"):
+        return ("Yes" if one is figures[0] else "No"), "comparison", figures
+    if asked.take("or", "and", "between"):
+        return (one.label if len(asked.labels) == 2 else one.series), "comparison", figures
+    return None
+
+
+def _extreme(asked: _Asked) -> Found | None:
+    """ "What is the second highest value?", "Which country has the lowest share?", "... highest sum?" """
+    high, low = asked.take(*_HIGH), asked.take(*_LOW)
+    if high == low or asked.numbers:
+        return None
+    place = next((_RANK[w] for w in asked.text.lower().split() if w in _RANK), 1)
+    asked.take(*_RANK)
+    if not asked.labels and not asked.series and len(asked.chart.series) > 1 and asked.take("sum", "total", "combined"):
+        return _largest_row(asked, high, place)
+    pool = asked.pool()
+    values = sorted({f.value for f in pool}, reverse=high)
+    if len(values) < place or len(asked.labels) > 1 or len(asked.series) > 1:
+        return None
+    held = [f for f in pool if f.value == values[place - 1]]
+    if _LABEL_ASKED.match(asked.text):
+        one_series = asked.chart.single or len(asked.series) == 1
+        if len(held) != 1 or len(pool) < 2 or not (one_series or asked.labels):
+            return None
+        return (held[0].series if asked.labels else held[0].label), "extreme", held
+    if held[0].about or not re.search(rf"\b(?:{_VALUES})\b", asked.text.lower()):
+        return None
+    return held[0].text, "extreme", held[:1]
+
+
+def _largest_row(asked: _Asked, high: bool, place: int) -> Found | None:
+    """Return the label whose figures have the extreme sum; None when a row lacks one, or two rows are alike."""
+    rows = asked.chart.rows
+    sums: list[tuple[float, ChartRow]] = [(round(sum(f.value for f in row.figures), 6), row) for row in rows]
+    if len({len(row.figures) for row in rows}) > 1 or len({s for s, _ in sums}) < len(sums) or place > len(sums):
+        return None
+    chosen = sorted(sums, key=lambda s: s[0], reverse=high)[place - 1][1]
+    return (chosen.label, "sum", chosen.figures) if _LABEL_ASKED.match(asked.text) else None
+
+
+def _lookup(asked: _Asked) -> Found | None:
+    """ "How many games did X play?", "Which year had 29.71?" """
+    if asked.take("and") and len(asked.operands()) > 1:
+        return None
+    if asked.numbers:
+        held = [f for f in asked.pool() if len(asked.numbers) == 1 and f.value == asked.numbers[0]]
+        wanted = len(held) == 1 and not asked.labels and _LABEL_ASKED.match(asked.text)
+        return (held[0].label, "value", held) if wanted else None
+    figures = asked.operands()
+    value_asked = re.match(
+        rf"(?:how (?:much|many|big|large|high|long)|what(?:'s|’s)?)\b(?! (?:year|month|country))", asked.text, re.I
+    )
+    if len(figures) != 1 or figures[0].about or not value_asked:
+        return None
+    return figures[0].text, "value", figures
+
+
+_RULES: tuple[Callable[[_Asked], Found | None], ...] = (
+    _existence, _sameness, _counting, _distance, _arithmetic, _comparison, _extreme, _lookup,
+)  # fmt: skip
