@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
-from foveal.agents.figures import Chart, ChartRow, Figure, coloured, mentioned, read_chart
+from foveal.agents.figures import Chart, ChartRow, Figure, coloured, meant, mentioned, read_chart
 from foveal.agents.values import fold, singular
 
 _HIGH = "highest largest biggest greatest maximum max most longest tallest top peak".split()
@@ -24,18 +24,19 @@ _CHANGERS = frozenset(
     "when increase increased decrease decreased change changed growth grow grew fall fell drop dropped rise rose times "
     "leftmost rightmost both each twice half double sum total add added adding combined together difference gap ratio "
     "more less above below over under exceed exceeds and or all any same equal than closest rank ranked order "
-    "consecutive cumulative range".split()
+    "consecutive cumulative range two three four five".split()
 ) | {*_HIGH, *_LOW, *_ABOVE, *_BELOW, *_RANK}  # fmt: skip
 """Words that change what is asked; one that no rule has taken ends the attempt."""
 _VALUES = "value|values|percentage|percent|percentages|number|share|figure|amount|score|rate|count|data point"
 _THINGS = ("bar bars category categories country countries year years item items group groups company companies "
            "brand brands factor factors option options opinion opinions city cities state states region regions "
-           "color colors colour colours line lines age sector sectors product products reason reasons").split()  # fmt: skip
+           "color colors colour colours line lines age sector sectors product products reason reasons"
+           ).split()  # fmt: skip
 _LABEL_ASKED = re.compile(
-    rf"^(?:in |for |at |on |during |by )?(?:which|who|where|when|what (?!(?:is|was|are|were|does|do|did|'s|the)\b|(?:{_VALUES})\b))",
-    re.I,
-)
-_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])")
+    r"^(?:in |for |at |on |during |by )?"
+    rf"(?:which|who|where|when|what (?!(?:is|was|are|were|does|do|did|'s|the)\b|(?:{_VALUES})\b))", re.I
+)  # fmt: skip
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 _YEAR = re.compile(r"^(?:1[6-9]|20)\d\d$")
 _SHOWN = re.compile(
     r"\b(?:shown|show|chart|graph|diagram|figure|represented|presented|displayed|listed|depicted|plotted|there)\b"
@@ -46,7 +47,8 @@ _SHOWN = re.compile(
 class Computed:
     """An answer, the figures it rests on, and the offsets of their rows in the text.
 
-    ``named`` says that the question names a label or series that is more than a year: it is about this chart.
+    ``named`` says that the question names in whole a label or series that is more than a year: it is about this
+    chart.
     """
 
     answer: str
@@ -66,6 +68,7 @@ class _Asked:
     series: list[str]
     numbers: list[float]
     words: set[str]
+    named: bool
 
     def take(self, *words: str) -> bool:
         """Take the words among *words* that are left, and say whether there was one."""
@@ -115,9 +118,13 @@ Found = tuple[str, str, Sequence[Figure]]
 
 
 def _ask(question: str, chart: Chart) -> _Asked | None:
-    labels = mentioned(question, chart.labels)
+    labels, named = mentioned(question, chart.labels), mentioned(question, chart.series)
+    whole = [*labels, *named]
     series, colour_named = coloured(question, chart)
-    named = mentioned(question, chart.series)
+    if not labels:
+        labels = meant(question, [label for label in chart.labels if label not in named])
+    if not named and len(chart.series) > 1:
+        named = meant(question, chart.series)
     if colour_named and not series and (len(chart.series) > 1 or not chart.single):
         return None
     rest = f" {fold(question)} "
@@ -130,14 +137,15 @@ def _ask(question: str, chart: Chart) -> _Asked | None:
     if years and any(_YEAR.match(label.rstrip("*")) for label in chart.labels):
         return None  # a year that the chart does not have
     values = [float(n.replace(",", "")) for n in numbers if n not in years]
-    return _Asked(question, chart, labels, series or named, values, set(rest.split()))
+    rest = re.sub(r"^ when ", " ", rest)
+    named_whole = any(not _YEAR.match(name.rstrip("*")) for name in whole)
+    return _Asked(question, chart, labels, series or named, values, set(rest.split()), named_whole)
 
 
 def _computed(asked: _Asked, told: str, how: str, used: Sequence[Figure]) -> Computed:
     rows = [row for row in asked.chart.rows if any(f in row.figures for f in used)]
     cells = "; ".join(f.told() for f in used[:6]) + (f"; and {len(used) - 6} more" if len(used) > 6 else "")
-    named = any(not _YEAR.match(name.rstrip("*")) for name in (*asked.labels, *asked.series))
-    return Computed(told, f"{how} of {cells}", rows[0].start, rows[-1].end, named)
+    return Computed(told, f"{how} of {cells}", rows[0].start, rows[-1].end, asked.named)
 
 
 def _existence(asked: _Asked) -> Found | None:
@@ -151,7 +159,11 @@ def _existence(asked: _Asked) -> Found | None:
 
 def _sameness(asked: _Asked) -> Found | None:
     """ "Are there any two bars having the same value?", "Do all the bars show the same value?" """
-    if not (asked.chart.single or asked.series) or not re.search(r"\b(?:same|equal|identical)\b", asked.text, re.I):
+    if (
+        _LABEL_ASKED.match(asked.text)
+        or not (asked.chart.single or asked.series)
+        or not re.search(r"\b(?:same|equal|identical)\b", asked.text, re.I)
+    ):
         return None
     pool = asked.pool()
     asked.take("same", "equal")
@@ -166,11 +178,11 @@ def _sameness(asked: _Asked) -> Found | None:
 
 def _counting(asked: _Asked) -> Found | None:
     """ "How many bars are shown?", "How many countries are above 50?" """
-    match = re.match(r"how many (?:\w+ )?(?P<thing>\w+)", asked.text, re.I)
+    match = re.match(r"how many (?P<things>\w+(?: \w+){0,2})", asked.text, re.I)
     if not match or asked.labels:
         return None
-    thing, chart = match["thing"].lower(), asked.chart
-    pool = asked.pool()
+    chart, pool = asked.chart, asked.pool()
+    thing = next((w for w in match["things"].lower().split() if w in _THINGS), "")
     if len(asked.numbers) == 1 and (chart.single or asked.series):
         over, under = asked.take(*_ABOVE), asked.take(*_BELOW)
         asked.take("than")
@@ -178,7 +190,7 @@ def _counting(asked: _Asked) -> Found | None:
             return None
         held = [f for f in pool if (f.value > asked.numbers[0] if over else f.value < asked.numbers[0])]
         return str(len(held)), "count", held or pool
-    if asked.numbers or thing not in _THINGS or not _SHOWN.search(asked.text.lower()):
+    if asked.numbers or not thing or not _SHOWN.search(asked.text.lower()):
         return None
     alike = [s for s in chart.series if singular(thing) in map(singular, fold(s).split())]
     if len(chart.series) > 1 and len(alike) * 2 > len(chart.series):
@@ -227,7 +239,8 @@ def _arithmetic(asked: _Asked) -> Found | None:
         return None
     asked.take("and", "between", "than", "of", "both", "two", "together", *(_ABOVE if op == "difference" else ()))
     figures = asked.operands()
-    if not asked.labels and len(asked.series) < 2 and asked.take(*_HIGH) and asked.take(*_LOW):
+    if not asked.labels and len(asked.series) < 2 and asked.words & {*_HIGH} and asked.words & {*_LOW}:
+        asked.take(*_HIGH, *_LOW)
         pool = sorted(asked.pool(), key=lambda f: -f.value)
         figures = [pool[0], pool[-1]]
     elif len(figures) < 2:
@@ -333,13 +346,12 @@ def _lookup(asked: _Asked) -> Found | None:
     """ "How many games did X play?", "Which year had 29.71?" """
     if asked.take("and") and len(asked.operands()) > 1:
         return None
-    if asked.numbers:
-        held = [f for f in asked.pool() if len(asked.numbers) == 1 and f.value == asked.numbers[0]]
-        wanted = len(held) == 1 and not asked.labels and _LABEL_ASKED.match(asked.text)
-        return (held[0].label, "value", held) if wanted else None
+    if _LABEL_ASKED.match(asked.text):
+        held = [f for f in asked.pool() if asked.numbers == [f.value]]
+        return (held[0].label, "value", held) if len(held) == 1 and not asked.labels else None
     figures = asked.operands()
     value_asked = re.match(
-        rf"(?:how (?:much|many|big|large|high|long)|what(?:'s|’s)?)\b(?! (?:year|month|country))", asked.text, re.I
+        r"(?:how (?:much|many|big|large|high|long)|what(?:'s|’s)?)\b(?! (?:year|month|country))", asked.text, re.I
     )
     if len(figures) != 1 or figures[0].about or not value_asked:
         return None

@@ -13,11 +13,15 @@ _AMOUNT = re.compile(
     r"\s?(?P<unit>%|[a-zA-Z°]+)?\*{0,4}(?P<when> \([^)]*\))?$"
 )
 _COLOURS = "Colours: "
-_COLOUR = r"(?:(?:dark|light|navy|sky|deep)\s)*(?:black|white|gr[ae]y|red|orange|yellow|green|teal|blue|navy|purple|pink|brown)"
-_ASIDE = re.compile(r"\s*\([^)]*\)|\*+$")
-_COMMON = frozenset(
-    "more less same yes no other others total all none increase decrease most least both good bad".split()
+_COLOUR = (
+    r"(?:(?:dark|light|navy|sky|deep)\s)*"
+    r"(?:black|white|gr[ae]y|red|orange|yellow|green|teal|blue|navy|purple|pink|brown)"
 )
+_PAINTED = re.compile(
+    rf"\b{_COLOUR}\b(?=\s(?:bars?|lines?|colou?r|segments?|part|columns?|areas?|dots?|portion|slice)\b)"
+)
+_ASIDE = re.compile(r"\s*\([^)]*\)|\*+$")
+_COMMON = frozenset("more less same no other others total all none increase decrease most least both good bad".split())
 """Words that name a row only where they stand in quotes."""
 _PLAIN = frozenset("the of and in to a an for on at by with or as from is per than who that not no".split())
 _HALF = 0.5
@@ -114,48 +118,48 @@ def _figure(label: str, series: str, text: str) -> Figure | None:
     match = _AMOUNT.match(text)
     if match is None:
         return None
-    number = match["number"]
-    decimal = re.fullmatch(r"\d+,\d{1,2}", number)
-    value = float(number.replace(",", "." if decimal else ""))
+    amount = match["number"]
+    value = float(amount.replace(",", "." if re.fullmatch(r"\d+,\d{1,2}", amount) else ""))
     value = -value if match["sign"] in ("-", "–", "−") else value
     return Figure(label, series, text, value, bool(match["about"]))
 
 
 def mentioned(question: str, names: Iterable[str]) -> list[str]:
-    """Return those of *names* that *question* names, in the order in which it does.
+    """Return those of *names* that *question* names in whole, in the order in which it does, the longest first.
 
-    In whole first (without what stands in brackets), the longest first; then by half of a name's words, if these
-    point at no other name. A common word ("More") counts only in quotes.
+    What stands in brackets may be left out. A common word ("More") counts only in quotes.
     """
     rest = f" {fold(question)} "
     quoted = {fold(q) for q in re.findall(r"['\"“‘](.+?)['\"”’](?=\W|$)", question)}
-    known = list(dict.fromkeys(names))
     found: dict[str, int] = {}
-    for name in sorted(known, key=lambda n: -len(n)):
-        for form in dict.fromkeys((fold(name), fold(_ASIDE.sub("", name)))):
-            if not form or (form in _COMMON and form not in quoted):
-                continue
-            at = rest.find(f" {form} ")
+    known = sorted(dict.fromkeys(names), key=lambda n: -len(n))
+    short = [fold(_ASIDE.sub("", name)) for name in known]
+    for name, bare in zip(known, short, strict=True):
+        for form in dict.fromkeys((fold(name), bare if short.count(bare) == 1 else "")):
+            at = rest.find(f" {form} ") if form and (form not in _COMMON or form in quoted) else -1
             if at >= 0:
                 found[name] = at
                 rest = f"{rest[: at + 1]}{'_' * len(form)}{rest[at + 1 + len(form) :]}"
                 break
-    if not found and (name := _in_part(rest, known)):
-        found[name] = 0
     return sorted(found, key=lambda n: found[n])
 
 
-def _in_part(question: str, names: Sequence[str]) -> str | None:
-    """Return the one name of which *question* has half of the words, and more than of any other."""
-    asked = [w for w in question.split() if len(w) > 2 and w not in _PLAIN]
-    shares: list[tuple[float, str]] = []
-    for name in names:
-        words = [w for w in fold(_ASIDE.sub("", name)).split() if w not in _PLAIN and not w.isdigit()]
-        held = sum(any(_alike(a, w) for a in asked) for w in words)
-        shares.append((held / len(words) if words else 0.0, name))
-    best = sorted(shares, key=lambda s: -s[0])[:2]
-    clear = len(best) < 2 or best[0][0] > 1.5 * best[1][0]
-    return best[0][1] if best and best[0][0] >= _HALF and clear else None
+def meant(question: str, names: Sequence[str]) -> list[str]:
+    """Return the one name that *question* says half of the words of; none when another comes near.
+
+    A word counts less the more names have it.
+    """
+    asked = [w for w in fold(question).split() if len(w) > 2 and w not in _PLAIN]
+    told = [n for n in names if fold(n) not in _COMMON]
+    words = {n: [w for w in fold(_ASIDE.sub("", n)).split() if w not in _PLAIN and not w.isdigit()] for n in told}
+    weight = {a: 1 / max(1, sum(any(_alike(a, w) for w in ws) for ws in words.values())) for a in asked}
+    rated = []
+    for name, own in words.items():
+        hits = [max((weight[a] for a in asked if _alike(a, w)), default=0.0) for w in own]
+        rated.append((sum(hits), sum(h > 0 for h in hits) >= _HALF * len(own) > 0, name))
+    best = sorted(rated, key=lambda r: -r[0])[:2]
+    clear = len(best) > 1 and best[0][0] > 1.5 * best[1][0]
+    return [best[0][2]] if clear and best[0][1] else []
 
 
 def _alike(asked: str, word: str) -> bool:
@@ -167,11 +171,10 @@ def _alike(asked: str, word: str) -> bool:
 
 def coloured(question: str, chart: Chart) -> tuple[list[str], bool]:
     """Return the series whose colour *question* names, and whether it names any colour of a bar or line at all."""
-    asked = re.findall(rf"\b{_COLOUR}\b(?=\s(?:bars?|lines?|colou?r|segments?|part|columns?|areas?|dots?|portion|slice)\b)",
-                       question.lower())  # fmt: skip
+    asked = _PAINTED.findall(question.lower())
     if not asked:
         return [], False
     plain = {
-        re.sub(r"gray", "grey", re.sub(r"navy blue|navy|deep", "dark blue", a)).replace("sky ", "light ") for a in asked
+        re.sub(r"navy blue|navy|deep", "dark blue", a).replace("gray", "grey").replace("sky ", "light ") for a in asked
     }
     return [series for series, colour in chart.colours if colour in plain], True

@@ -122,6 +122,7 @@ class Tools:
             now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
             strategy=self.settings.strategy,
             codes=self.settings.codes(),
+            sufficiency=self.settings.sufficiency,
             config=self.config(),
         )
 
@@ -135,6 +136,7 @@ class Tools:
             "strategy": settings.strategy,
             "profile": settings.profile,
             "replan": settings.replan,
+            "sufficiency": settings.sufficiency,
             "index": settings.index.name if settings.index else None,
             "web": settings.web,
             "prompts_hash": prompts_hash(),

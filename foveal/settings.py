@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         "adaptive", description="how a question is planned"
     )
     replan: str = Field("all", description="codes that may change a plan: all, none, or names such as EMPTY,CONFLICT")
+    sufficiency: float | None = Field(
+        None, ge=0, le=1, description="how probable a passage must be to answer before it is read; default: as fitted"
+    )
     web: Literal["off"] = Field("off", description="web search; only `off` in this version")
     max_calls: int | None = Field(None, ge=1, description="most model calls, and most tool calls, of a run")
     max_usd: float | None = Field(None, ge=0, description="most money of a run, in US dollars")

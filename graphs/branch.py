@@ -8,6 +8,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from foveal.agents import chart
 from foveal.agents.names import long_names
 from foveal.agents.perceiver import SEARCHED
 from foveal.agents.values import fold, same_thing
@@ -282,6 +283,17 @@ async def _look(state: BranchState, work: Research) -> Finding:
     """Read the answer off the text in the picture."""
     step, seen = state["step"], state.get("perception")
     assert seen is not None
+    if computed := chart.answer(step.text, seen.ocr):
+        return Finding(
+            step.having(
+                status="answered",
+                answer=computed.answer,
+                values=(computed.answer,),
+                confidence=0.9,
+                evidence_ids=(entry_id(step, 1),),
+                reason=computed.reason,
+            )
+        )
     call = await work.solver.generate(
         render("look", question=step.text, picture_text=seen.ocr[:3000]),
         max_tokens=48,

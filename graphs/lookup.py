@@ -56,6 +56,7 @@ async def look_up(state: BranchState, work: Research) -> tuple[Finding, dict[str
         solved = await reader.view(work.solver, step.text, page, sole=scope.page is not None)
     if solved.reading is None and not (scope and scope.page is not None):
         enough = reader.ENOUGH_SCOPED if scope else reader.ENOUGH
+        enough = enough if work.sufficiency is None else work.sufficiency
         solved = await reader.solve(
             work.solver, step.text, passages, names=names, enough=enough, scoped=scope is not None, avoid=step.avoid
         )

@@ -148,6 +148,8 @@ class Research:
     web: WebSearch | None = None
     codes: frozenset[str] = frozenset(PLAN_CODES)
     """Codes on which a re-plan may act."""
+    sufficiency: float | None = None
+    """Probability from which a passage is read, instead of the fitted ones."""
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def at(self, step: str) -> Research:

@@ -221,7 +221,7 @@ def _config(settings: Settings) -> dict[str, Any]:
 
     keys = (
         "model", "planner_model", "answer_model", "profile", "strategy", "web",
-        "max_calls", "max_usd", "deadline", "ocr", "openai_base_url", "replan",
+        "max_calls", "max_usd", "deadline", "ocr", "openai_base_url", "replan", "sufficiency",
     )  # fmt: skip
     values: dict[str, Any] = {key: getattr(settings, key) for key in keys}
     values["index"] = str(settings.index.absolute()) if settings.index else None
