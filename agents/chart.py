@@ -11,33 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
-from foveal.agents.figures import Chart, ChartRow, Figure, coloured, meant, mentioned, read_chart
+from foveal.agents.chart_question import ABOVE, BELOW, HIGH, LABEL_ASKED, LOW, RANK, VALUES, Asked, ask
+from foveal.agents.figures import ChartRow, Figure, read_chart
 from foveal.agents.values import fold, singular
 
-_HIGH = "highest largest biggest greatest maximum max most longest tallest top peak".split()
-_LOW = "lowest smallest least minimum min fewest shortest bottom".split()
-_ABOVE = "above over exceed exceeds exceeding more greater higher larger bigger".split()
-_BELOW = "below under less lower smaller fewer".split()
-_RANK = {"second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5}
-_CHANGERS = frozenset(
-    "except excluding without not average mean median per between after before since until first last next previous "
-    "when increase increased decrease decreased change changed growth grow grew fall fell drop dropped rise rose times "
-    "leftmost rightmost both each twice half double sum total add added adding combined together difference gap ratio "
-    "more less above below over under exceed exceeds and or all any same equal than closest rank ranked order "
-    "consecutive cumulative range two three four five".split()
-) | {*_HIGH, *_LOW, *_ABOVE, *_BELOW, *_RANK}  # fmt: skip
-"""Words that change what is asked; one that no rule has taken ends the attempt."""
-_VALUES = "value|values|percentage|percent|percentages|number|share|figure|amount|score|rate|count|data point"
 _THINGS = ("bar bars category categories country countries year years item items group groups company companies "
            "brand brands factor factors option options opinion opinions city cities state states region regions "
            "color colors colour colours line lines age sector sectors product products reason reasons"
            ).split()  # fmt: skip
-_LABEL_ASKED = re.compile(
-    r"^(?:in |for |at |on |during |by )?"
-    rf"(?:which|who|where|when|what (?!(?:is|was|are|were|does|do|did|'s|the)\b|(?:{_VALUES})\b))", re.I
-)  # fmt: skip
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
-_YEAR = re.compile(r"^(?:1[6-9]|20)\d\d$")
 _SHOWN = re.compile(
     r"\b(?:shown|show|chart|graph|diagram|figure|represented|presented|displayed|listed|depicted|plotted|there)\b"
 )
@@ -47,62 +28,20 @@ _SHOWN = re.compile(
 class Computed:
     """An answer, the figures it rests on, and the offsets of their rows in the text.
 
-    ``named`` says that the question names in whole a label or series that is more than a year: it is about this
-    chart.
+    ``names`` are the labels and series that the question names in whole and that are more than a year.
     """
 
     answer: str
     reason: str
     start: int
     end: int
-    named: bool
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A question on its way: what it names, and its words that no rule has taken yet."""
-
-    text: str
-    chart: Chart
-    labels: list[str]
-    series: list[str]
-    numbers: list[float]
-    words: set[str]
-    named: bool
-
-    def take(self, *words: str) -> bool:
-        """Take the words among *words* that are left, and say whether there was one."""
-        found = self.words.intersection(words)
-        self.words -= found
-        return bool(found)
-
-    def settled(self) -> bool:
-        """Say whether nothing is left that changes what is asked."""
-        return not self.words & _CHANGERS
-
-    def operands(self) -> list[Figure]:
-        """Return the figures that are named one by one: two labels of one series, two series of one label."""
-        pairs = [(label, series) for label in self.labels for series in self.series or [""]]
-        if len(self.labels) > 1 and len(self.series) > 1:
-            return []
-        figures = [self.chart.figure(label, series) for label, series in pairs]
-        return [f for f in figures if f] if all(figures) else []
-
-    def pool(self) -> list[Figure]:
-        """Return the figures that are meant together: of the named labels, of the named series, of all."""
-        return [
-            f
-            for row in self.chart.rows
-            if not self.labels or row.label in self.labels
-            for f in row.figures
-            if not self.series or f.series in self.series
-        ]
+    names: tuple[str, ...]
 
 
 def answer(question: str, text: str) -> Computed | None:
     """Return what the chart in *text* says to *question*; None when that is not certain."""
     chart = read_chart(text)
-    asked = _ask(question, chart) if chart else None
+    asked = ask(question, chart) if chart else None
     if chart is None or asked is None:
         return None
     for rule in _RULES:
@@ -117,38 +56,13 @@ Found = tuple[str, str, Sequence[Figure]]
 """The answer, how it was reached, and the figures used."""
 
 
-def _ask(question: str, chart: Chart) -> _Asked | None:
-    labels, named = mentioned(question, chart.labels), mentioned(question, chart.series)
-    whole = [*labels, *named]
-    series, colour_named = coloured(question, chart)
-    if not labels:
-        labels = meant(question, [label for label in chart.labels if label not in named])
-    if not named and len(chart.series) > 1:
-        named = meant(question, chart.series)
-    if colour_named and not series and (len(chart.series) > 1 or not chart.single):
-        return None
-    rest = f" {fold(question)} "
-    for name in (*labels, *named):
-        rest = rest.replace(f" {fold(name)} ", " ")
-    if colour_named:
-        rest = re.sub(r"\b(?:dark|light|navy|sky|deep)\b", " ", rest)
-    numbers = [m[0] for m in _NUMBER.finditer(question) if not any(m[0] in name for name in (*labels, *named))]
-    years = [n for n in numbers if _YEAR.match(n)]
-    if years and any(_YEAR.match(label.rstrip("*")) for label in chart.labels):
-        return None  # a year that the chart does not have
-    values = [float(n.replace(",", "")) for n in numbers if n not in years]
-    rest = re.sub(r"^ when ", " ", rest)
-    named_whole = any(not _YEAR.match(name.rstrip("*")) for name in whole)
-    return _Asked(question, chart, labels, series or named, values, set(rest.split()), named_whole)
-
-
-def _computed(asked: _Asked, told: str, how: str, used: Sequence[Figure]) -> Computed:
+def _computed(asked: Asked, told: str, how: str, used: Sequence[Figure]) -> Computed:
     rows = [row for row in asked.chart.rows if any(f in row.figures for f in used)]
     cells = "; ".join(f.told() for f in used[:6]) + (f"; and {len(used) - 6} more" if len(used) > 6 else "")
-    return Computed(told, f"{how} of {cells}", rows[0].start, rows[-1].end, asked.named)
+    return Computed(told, f"{how} of {cells}", rows[0].start, rows[-1].end, asked.names)
 
 
-def _existence(asked: _Asked) -> Found | None:
+def _existence(asked: Asked) -> Found | None:
     """ "Is there a value 30 in the blue line?" """
     if not re.match(r"is (?:there|any)\b", asked.text, re.I) or len(asked.numbers) != 1 or asked.labels:
         return None
@@ -157,10 +71,10 @@ def _existence(asked: _Asked) -> Found | None:
     return ("Yes", "found", held) if held else None
 
 
-def _sameness(asked: _Asked) -> Found | None:
+def _sameness(asked: Asked) -> Found | None:
     """ "Are there any two bars having the same value?", "Do all the bars show the same value?" """
     if (
-        _LABEL_ASKED.match(asked.text)
+        LABEL_ASKED.match(asked.text)
         or not (asked.chart.single or asked.series)
         or not re.search(r"\b(?:same|equal|identical)\b", asked.text, re.I)
     ):
@@ -176,7 +90,7 @@ def _sameness(asked: _Asked) -> Found | None:
     return None
 
 
-def _counting(asked: _Asked) -> Found | None:
+def _counting(asked: Asked) -> Found | None:
     """ "How many bars are shown?", "How many countries are above 50?" """
     match = re.match(r"how many (?P<things>\w+(?: \w+){0,2})", asked.text, re.I)
     if not match or asked.labels:
@@ -184,7 +98,7 @@ def _counting(asked: _Asked) -> Found | None:
     chart, pool = asked.chart, asked.pool()
     thing = next((w for w in match["things"].lower().split() if w in _THINGS), "")
     if len(asked.numbers) == 1 and (chart.single or asked.series):
-        over, under = asked.take(*_ABOVE), asked.take(*_BELOW)
+        over, under = asked.take(*ABOVE), asked.take(*BELOW)
         asked.take("than")
         if over == under or any(f.about for f in pool):
             return None
@@ -202,25 +116,25 @@ def _counting(asked: _Asked) -> Found | None:
     return str(len(chart.rows)), "count of labels", [row.figures[0] for row in chart.rows]
 
 
-def _distance(asked: _Asked) -> Found | None:
+def _distance(asked: Asked) -> Found | None:
     """ "Which opinion has a difference of 1 between them?", "In which year was the gap largest?" """
     pairs = _pairs(asked)
-    if not pairs or not _LABEL_ASKED.match(asked.text) or not asked.take("difference", "gap", "closest", "apart"):
+    if not pairs or not LABEL_ASKED.match(asked.text) or not asked.take("difference", "gap", "closest", "apart"):
         return None
     asked.take("between", "both", "and", "two")
     apart = [(abs(a.value - b.value), a, b) for a, b in pairs]
     if len(asked.numbers) == 1:
         held = [p for p in apart if abs(p[0] - asked.numbers[0]) < 1e-6]
         return (held[0][1].label, "difference", held[0][1:]) if len(held) == 1 else None
-    high = asked.take(*_HIGH)
-    low = asked.take(*_LOW) or "closest" in asked.text.lower()
+    high = asked.take(*HIGH)
+    low = asked.take(*LOW) or "closest" in asked.text.lower()
     if asked.numbers or high == low:
         return None
     best = sorted(apart, key=lambda p: -p[0] if high else p[0])
     return (best[0][1].label, "difference", best[0][1:]) if best[0][0] != best[1][0] else None
 
 
-def _pairs(asked: _Asked) -> list[tuple[Figure, Figure]]:
+def _pairs(asked: Asked) -> list[tuple[Figure, Figure]]:
     """Return the two figures of each label: of the two series that are named, or that there are."""
     names = asked.series if len(asked.series) == 2 else list(asked.chart.series)
     if asked.labels or len(names) != 2:
@@ -229,18 +143,18 @@ def _pairs(asked: _Asked) -> list[tuple[Figure, Figure]]:
     return [(a, b) for a, b in both if a and b] if all(a and b for a, b in both) and len(both) > 1 else []
 
 
-def _arithmetic(asked: _Asked) -> Found | None:
+def _arithmetic(asked: Asked) -> Found | None:
     """Sum, difference, average, median and ratio of what is named, of the extremes, or of all."""
-    if _LABEL_ASKED.match(asked.text):
+    if LABEL_ASKED.match(asked.text):
         return None
     op = next((name for name, words in _ARITHMETIC.items() if asked.take(*words)), None)
     op = op or _implied(asked)
     if op is None or asked.numbers:
         return None
-    asked.take("and", "between", "than", "of", "both", "two", "together", *(_ABOVE if op == "difference" else ()))
+    asked.take("and", "between", "than", "of", "both", "two", "together", *(ABOVE if op == "difference" else ()))
     figures = asked.operands()
-    if not asked.labels and len(asked.series) < 2 and asked.words & {*_HIGH} and asked.words & {*_LOW}:
-        asked.take(*_HIGH, *_LOW)
+    if not asked.labels and len(asked.series) < 2 and asked.words & {*HIGH} and asked.words & {*LOW}:
+        asked.take(*HIGH, *LOW)
         pool = sorted(asked.pool(), key=lambda f: -f.value)
         figures = [pool[0], pool[-1]]
     elif len(figures) < 2:
@@ -265,7 +179,7 @@ _ARITHMETIC = {
 }
 
 
-def _implied(asked: _Asked) -> str | None:
+def _implied(asked: Asked) -> str | None:
     """Return the operation that is not called by its name: "how much more … than", "do A and B make up"."""
     text = asked.text.lower()
     if re.match(
@@ -292,12 +206,12 @@ def _reckoned(op: str, figures: Sequence[Figure]) -> Found | None:
     return f"{round(results[op](), places + (2 if op == 'average' else 1)):.10g}{percent}", op, figures
 
 
-def _comparison(asked: _Asked) -> Found | None:
+def _comparison(asked: Asked) -> Found | None:
     """ "Which is higher, A or B?", "Is A greater than B?" """
     figures = asked.operands()
     if len(figures) != 2 or asked.numbers:
         return None
-    over, under = asked.take(*_ABOVE, *_HIGH), asked.take(*_BELOW, *_LOW)
+    over, under = asked.take(*ABOVE, *HIGH), asked.take(*BELOW, *LOW)
     if over == under or figures[0].value == figures[1].value or len(asked.labels) + len(asked.series) > 3:
         return None
     one = figures[0] if (figures[0].value > figures[1].value) == over else figures[1]
@@ -308,45 +222,45 @@ def _comparison(asked: _Asked) -> Found | None:
     return None
 
 
-def _extreme(asked: _Asked) -> Found | None:
+def _extreme(asked: Asked) -> Found | None:
     """ "What is the second highest value?", "Which country has the lowest share?", "... highest sum?" """
-    high, low = asked.take(*_HIGH), asked.take(*_LOW)
+    high, low = asked.take(*HIGH), asked.take(*LOW)
     if high == low or asked.numbers:
         return None
-    place = next((_RANK[w] for w in asked.text.lower().split() if w in _RANK), 1)
-    asked.take(*_RANK)
+    place = next((RANK[w] for w in asked.text.lower().split() if w in RANK), 1)
+    asked.take(*RANK)
     if not asked.labels and not asked.series and len(asked.chart.series) > 1 and asked.take("sum", "total", "combined"):
         return _largest_row(asked, high, place)
     pool = asked.pool()
     values = sorted({f.value for f in pool}, reverse=high)
-    if len(values) < place or len(asked.labels) > 1 or len(asked.series) > 1:
+    if len(pool) < 2 or len(values) < place or len(asked.labels) > 1 or len(asked.series) > 1:
         return None
     held = [f for f in pool if f.value == values[place - 1]]
-    if _LABEL_ASKED.match(asked.text):
+    if LABEL_ASKED.match(asked.text):
         one_series = asked.chart.single or len(asked.series) == 1
         if len(held) != 1 or len(pool) < 2 or not (one_series or asked.labels):
             return None
         return (held[0].series if asked.labels else held[0].label), "extreme", held
-    if held[0].about or not re.search(rf"\b(?:{_VALUES})\b", asked.text.lower()):
+    if held[0].about or not re.search(rf"\b(?:{VALUES})\b", asked.text.lower()):
         return None
     return held[0].text, "extreme", held[:1]
 
 
-def _largest_row(asked: _Asked, high: bool, place: int) -> Found | None:
+def _largest_row(asked: Asked, high: bool, place: int) -> Found | None:
     """Return the label whose figures have the extreme sum; None when a row lacks one, or two rows are alike."""
     rows = asked.chart.rows
     sums: list[tuple[float, ChartRow]] = [(round(sum(f.value for f in row.figures), 6), row) for row in rows]
     if len({len(row.figures) for row in rows}) > 1 or len({s for s, _ in sums}) < len(sums) or place > len(sums):
         return None
     chosen = sorted(sums, key=lambda s: s[0], reverse=high)[place - 1][1]
-    return (chosen.label, "sum", chosen.figures) if _LABEL_ASKED.match(asked.text) else None
+    return (chosen.label, "sum", chosen.figures) if LABEL_ASKED.match(asked.text) else None
 
 
-def _lookup(asked: _Asked) -> Found | None:
+def _lookup(asked: Asked) -> Found | None:
     """ "How many games did X play?", "Which year had 29.71?" """
     if asked.take("and") and len(asked.operands()) > 1:
         return None
-    if _LABEL_ASKED.match(asked.text):
+    if LABEL_ASKED.match(asked.text):
         held = [f for f in asked.pool() if asked.numbers == [f.value]]
         return (held[0].label, "value", held) if len(held) == 1 and not asked.labels else None
     figures = asked.operands()
@@ -358,6 +272,6 @@ def _lookup(asked: _Asked) -> Found | None:
     return figures[0].text, "value", figures
 
 
-_RULES: tuple[Callable[[_Asked], Found | None], ...] = (
+_RULES: tuple[Callable[[Asked], Found | None], ...] = (
     _existence, _sameness, _counting, _distance, _arithmetic, _comparison, _extreme, _lookup,
 )  # fmt: skip

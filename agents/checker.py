@@ -22,9 +22,11 @@ def unresolved(answer: str, citations: Sequence[Citation], ledger: Mapping[str, 
 def unsupported(final: SubQuestion, citations: Sequence[Citation], ledger: Mapping[str, Evidence]) -> list[str]:
     """Return the numbers of a looked-up answer that stand in no cited span.
 
-    Computed answers and ids of pictures are exempt: they are not read off a text.
+    Computed answers (also those computed over a chart's figures) and ids of pictures are exempt: they are not read
+    off a text.
     """
-    if final.purpose == "compute" or final.tool == "picture_search" or not final.answer:
+    computed = final.purpose == "compute" or final.reason.startswith("chart, ")
+    if computed or final.tool == "picture_search" or not final.answer:
         return []
     spans = fold(" ".join(f"{e.title} {e.quote}" for c in citations if (e := ledger.get(c.evidence_id))))
     return [n for n in re.findall(r"\d[\d,.]*\d|\d", final.answer) if fold(n) and fold(n) not in spans]

@@ -147,16 +147,19 @@ def mentioned(question: str, names: Iterable[str]) -> list[str]:
 def meant(question: str, names: Sequence[str]) -> list[str]:
     """Return the one name that *question* says half of the words of; none when another comes near.
 
-    A word counts less the more names have it.
+    A word counts less the more names have it; one word alone must be written as a name is.
     """
+    capital = {fold(w) for w in re.findall(r"(?<!^)\b[A-Z][\w-]+", question)}
     asked = [w for w in fold(question).split() if len(w) > 2 and w not in _PLAIN]
     told = [n for n in names if fold(n) not in _COMMON]
     words = {n: [w for w in fold(_ASIDE.sub("", n)).split() if w not in _PLAIN and not w.isdigit()] for n in told}
     weight = {a: 1 / max(1, sum(any(_alike(a, w) for w in ws) for ws in words.values())) for a in asked}
     rated = []
     for name, own in words.items():
-        hits = [max((weight[a] for a in asked if _alike(a, w)), default=0.0) for w in own]
-        rated.append((sum(hits), sum(h > 0 for h in hits) >= _HALF * len(own) > 0, name))
+        hits = {w: max((weight[a] for a in asked if _alike(a, w)), default=0.0) for w in own}
+        held = [w for w in own if hits[w]]
+        sure = len(held) > 1 or any(_alike(c, w) for c in capital for w in held)
+        rated.append((sum(hits.values()), sure and len(held) >= _HALF * len(own), name))
     best = sorted(rated, key=lambda r: -r[0])[:2]
     clear = len(best) > 1 and best[0][0] > 1.5 * best[1][0]
     return [best[0][2]] if clear and best[0][1] else []

@@ -291,7 +291,7 @@ async def _look(state: BranchState, work: Research) -> Finding:
                 values=(computed.answer,),
                 confidence=0.9,
                 evidence_ids=(entry_id(step, 1),),
-                reason=computed.reason,
+                reason=f"chart, {computed.reason}",
             )
         )
     call = await work.solver.generate(

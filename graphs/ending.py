@@ -8,21 +8,21 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from foveal.agents import answerer, checker
+from foveal.agents import answerer, checker, perceiver
 from foveal.graphs import progress
 from foveal.graphs.assess import NO_PROGRESS
 from foveal.graphs.state import Perception, Research, ResearchState
-from foveal.types import Answer, Plan
+from foveal.types import Answer, Hypothesis, Plan
 
 BLIND = "The model cannot see: pictures were read by image search, labels and OCR."
 
 
 async def synthesize(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
     """Compose the answer from the last step, or say honestly what is missing."""
-    work, steps = runtime.context, state["plan"].steps
+    work, plan = runtime.context, progress.told(state["plan"])
+    steps, final = plan.steps, plan.steps[-1]
     ledger = state.get("evidence", {})
-    final = steps[-1]
-    used = progress.support(state["plan"])
+    used = progress.support(plan)
     citations = answerer.cite(used, ledger)
     if premise := progress.failed_premise(state["plan"]):
         text, status, reason = answerer.denied(premise, citations), "premise_false", "premise_false"
@@ -31,7 +31,7 @@ async def synthesize(state: ResearchState, runtime: Runtime[Research]) -> dict[s
     else:
         text, status = answerer.unable(steps, citations), "insufficient"
         reason = _why_unanswered(state, work)
-    confidence = min(s.confidence for s in progress.chain(state["plan"])) if status == "answered" else 0.0
+    confidence = min(s.confidence for s in progress.chain(plan)) if status == "answered" else 0.0
     return {
         "answer": _answer(state, work, text, status, reason, confidence, citations),
         "stop_reason": reason,
@@ -74,13 +74,15 @@ async def finalize(state: ResearchState, runtime: Runtime[Research]) -> dict[str
     ranked = progress.merged_ranking(findings, plan_)
     notes = [] if work.solver.capabilities.vision or not state["images"] else [BLIND]
     notes += [f"Picture {n}: {', '.join(seen.flaws)}." for n, seen in enumerate(_seen(state), 1) if seen.flaws]
+    shown = {s.image: findings[s.id].hypotheses for s in plan_.steps if s.image and s.id in findings}
+    notes += [told for n, i in enumerate(state["images"], 1) if (told := _other(n, shown.get(i.sha256, ())))]
     answer = replace(
         answer,
         evidence=tuple(state.get("evidence", {}).values()),
         plan=plan_.steps,
         plan_log=tuple(state.get("plan_log", [])),
         conflicts=tuple(progress.resolved(c, plan_) for c in state.get("conflicts", [])),
-        hypotheses={s.image: findings[s.id].hypotheses for s in plan_.steps if s.image and s.id in findings},
+        hypotheses=shown,
         warnings=(*notes, *dict.fromkeys(state.get("warnings", []))),
         usage=work.meter.total(),
         retrieved=ranked,
@@ -97,6 +99,12 @@ async def conclude(state: Mapping[str, Any], work: Research) -> Answer:
         new = await node(ended, runtime)  # type: ignore[arg-type]
         ended |= {**new, "warnings": [*ended.get("warnings", []), *new.get("warnings", [])]}
     return ended["answer"]
+
+
+def _other(number: int, hypotheses: Sequence[Hypothesis]) -> str:
+    """Say what else a picture may show, when sight does not tell two things apart."""
+    close = len(hypotheses) > 1 and hypotheses[0].score - hypotheses[1].score < perceiver.CLOSE
+    return f"Picture {number} was taken for {hypotheses[0].name}; it may be {hypotheses[1].name}." if close else ""
 
 
 def _seen(state: ResearchState) -> list[Perception]:

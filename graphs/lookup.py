@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from foveal.agents import perceiver, reader
 from foveal.agents.values import fold
+from foveal.graphs.charted import corrected, read_off
 from foveal.graphs.dispute import dated, decide, stale
 from foveal.graphs.state import BranchState, Finding, Research
 from foveal.types import Evidence, Part, SubQuestion, Trouble
@@ -51,8 +52,10 @@ async def look_up(state: BranchState, work: Research) -> tuple[Finding, dict[str
         )
         for e in evidence
     ]
-    solved = reader.Solved(None)
-    if (scope := state.get("scope")) and (page := await _page(_first_found(state, evidence), work)):
+    scope = state.get("scope")
+    charted = await read_off(step.text, evidence, work, given=bool(scope and scope.page is not None))
+    solved = reader.Solved(charted, charted.confidence if charted else 0.0)
+    if charted is None and scope and (page := await _page(_first_found(state, evidence), work)):
         solved = await reader.view(work.solver, step.text, page, sole=scope.page is not None)
     if solved.reading is None and not (scope and scope.page is not None):
         enough = reader.ENOUGH_SCOPED if scope else reader.ENOUGH
@@ -64,7 +67,7 @@ async def look_up(state: BranchState, work: Research) -> tuple[Finding, dict[str
         solved = await _elsewhere(*solved.beside, solved, work)
     if solved.reading is None:
         return _without(step, "IRRELEVANT", f"the best passage answers it with {solved.best:.2f}", solved.best), {}
-    reading = solved.reading
+    reading = solved.reading if charted else await corrected(step.text, solved.reading, evidence, work)
     answered = step.having(
         status="answered",
         answer=reading.answer,

@@ -198,6 +198,14 @@ def chain(plan: Plan) -> list[SubQuestion]:
     return list(found.values())
 
 
+def told(plan: Plan) -> Plan:
+    """Return the plan to tell of: without a last line of enquiry (steps ``sNb``) that led nowhere either."""
+    if not plan.steps or plan.steps[-1].status == "answered":
+        return plan
+    first = tuple(s for s in plan.steps if not s.id.endswith("b"))
+    return replace(plan, steps=first)
+
+
 def support(plan: Plan) -> tuple[str, ...]:
     """Return the evidence the final step rests on: its own, then its parents', nearest first."""
     return tuple(dict.fromkeys(i for step in chain(plan) for i in step.evidence_ids))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ BLOB_FOLDER = "blobs"
 def answer_lines(answer: Answer, index: Path | None) -> Iterator[str]:
     """Yield the answer and its numbered citations, each with where to open it."""
     yield answer.answer or "No answer."
+    for conflict in answer.conflicts:
+        yield ""
+        yield conflict_line(conflict)
     if answer.citations:
         yield ""
         yield "Sources"
@@ -24,6 +27,13 @@ def answer_lines(answer: Answer, index: Path | None) -> Iterator[str]:
         page = f", page {cited.page}" if cited.page is not None else ""
         yield f"[{cited.n}] {one_line(cited.title or cited.doc_id)}{page}{quote}"
         yield f"    {where_to_open(cited, index)}"
+
+
+def conflict_line(conflict: Mapping[str, Any]) -> str:
+    """Return on one line which values the documents give, which was taken, and why."""
+    values = ", ".join(f"{v.get('value')} ({v.get('title') or 'untitled'})" for v in conflict.get("values") or ())
+    chosen = f"; taken: {conflict['chosen']}, {conflict.get('reason')}" if conflict.get("chosen") else ""
+    return one_line(f"Documents disagree on “{conflict.get('question', '')}”: {values}{chosen}", 500)
 
 
 def where_to_open(cited: Citation, index: Path | None) -> str:
@@ -79,7 +89,7 @@ def report(answer: Answer, index: Path | None) -> str:
         lines += ["## Changes of the plan", ""]
         lines += [f"- {change.version}: {change.code} {_markdown(change.detail)}" for change in answer.plan_log]
         lines.append("")
-    notes: list[Any] = [*answer.warnings, *(f"conflict: {dict(item)}" for item in answer.conflicts)]
+    notes: list[Any] = [*answer.warnings, *(conflict_line(item) for item in answer.conflicts)]
     if notes:
         lines += ["## Warnings", "", *(f"- {_markdown(one_line(str(text), 500))}" for text in notes), ""]
     return "\n".join(lines)
