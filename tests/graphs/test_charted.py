@@ -76,7 +76,7 @@ async def test_behaviour_a_chart_in_the_question_is_computed_without_a_model(tmp
     async with wired(tmp_path, CHARTS, []) as foveal:
         answer = await foveal.ask("What is the sum of Women in 2016 and 2017?", [png(DRAWN)])
     assert answer.answer == "45 [1]" and answer.usage.model_calls == 0 and answer.usage.tool_calls == {}
-    assert answer.plan[0].reason == "sum of 2016, Women: 12; 2017, Women: 33"
+    assert answer.plan[0].reason == "chart, sum of 2016, Women: 12; 2017, Women: 33"
 
 
 async def test_a_chart_of_the_collection_is_read_by_code_and_its_row_is_cited(tmp_path: Path) -> None:
