@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _NAMES = re.compile(
-    r"\"([^\"]+)\"|“([^”]+)”|\b([A-Z0-9][\w.'’&-]*(?:\s(?:(?:of|the|de|la|and|in)\s)?[A-Z0-9][\w.'’&-]*)*)"
+    r"\"([^\"]+)\"|“([^”]+)”|\b([A-Z0-9][\w.'’&-]*(?:\s(?:(?:of|the|de|la|and|in)\s){0,2}[A-Z0-9][\w.'’&-]*)*)"
 )
 _TITLE = re.compile(
     r"\b[A-Z0-9][\w.'’&-]*(?:\s(?:(?:of|the|and|in|a|an|with|for|on|to|at|from|by)\s){0,2}[A-Z0-9][\w.'’&-]*)+"

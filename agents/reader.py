@@ -90,13 +90,17 @@ class Solved:
 
 def names_thing(passage: Passage, names: Sequence[str]) -> bool:
     """Say whether the passage is about one of *names*: its title says so, or it is the identified document."""
-    return passage.trusted or any(same_thing(passage.title, name) for name in names)
+    return headed(passage, names) or any(same_thing(passage.title, name) for name in names)
 
 
 def headed(passage: Passage, names: Sequence[str]) -> bool:
-    """Say whether the passage is of a document whose title begins with one of *names* and goes on with a part of it."""
+    """Say whether the document is called one of *names*: by its title's head ("Congo" of "Congo - Geography"), or by
+    another name that it opens with ("DR Congo (Democratic Republic of the Congo) is …")."""
     head = fold(re.split(r"\s[-–—(]", passage.title)[0])
-    return passage.trusted or any(head == fold(name) for name in names)
+    opening = fold(passage.text[:200])
+    return passage.trusted or any(
+        head == fold(name) or (head and opening.startswith(f"{head} {fold(name)} ")) for name in names
+    )
 
 
 def read_by_key(

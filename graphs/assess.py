@@ -38,6 +38,10 @@ async def assess(state: ResearchState, runtime: Runtime[Research]) -> dict[str, 
         changes += mended
     after, unfolded = progress.advance(after)
     changes += unfolded
+    if "DUPLICATE" in work.codes and work.strategy == "adaptive":
+        after, reused = replan.reuse(after, lambda s: progress.fill(s.text, {p.id: p for p in after.steps}))
+        after, more = progress.advance(after) if reused else (after, [])
+        changes += [*reused, *more]
     if _may_replan(work, rounds) and not progress.ready(after) and after.steps[-1].status != "answered":
         after, other = last_resort(after, situation)
         changes += other
@@ -51,7 +55,7 @@ async def assess(state: ResearchState, runtime: Runtime[Research]) -> dict[str, 
         "plan_log": changes,
         "tried": list(situation.tried[len(state.get("tried", [])) :]),
         "conflicts": _conflicts(troubles, after, state, work),
-        "rounds": rounds + any(c.code not in ("NEW_HOP", "created") for c in changes),
+        "rounds": rounds + any(c.code not in ("NEW_HOP", "DUPLICATE") for c in changes),
         "ledger_size": size,
         "stale_rounds": 0 if moved else state.get("stale_rounds", 0) + 1,
         "warnings": [

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from foveal.agents.values import fold
 from foveal.graphs.state import Attempt, Finding
 from foveal.types import Evidence, Plan, PlanChange, SubQuestion, Tool, Trouble
 
@@ -46,6 +47,8 @@ class Edit:
 
     steps: tuple[SubQuestion, ...]
     detail: str
+    refused: str = ""
+    """A query that would have been made, had it not been made before."""
 
 
 Action = Callable[[Plan, SubQuestion, Trouble, Situation], Edit | None]
@@ -69,6 +72,8 @@ def replan(plan: Plan, troubles: Sequence[Trouble], situation: Situation) -> tup
             continue
         mended.add(step.id)
         plan = edited(plan, step.id, edit.steps)
+        if edit.refused and "DUPLICATE" in situation.codes:
+            changes.append(PlanChange(plan.version, "DUPLICATE", f"not asked again: {edit.refused}", step.id))
         changes.append(PlanChange(plan.version, trouble.code, edit.detail, step.id))
     return plan, changes
 
@@ -131,14 +136,16 @@ def _search_on(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situa
     if step.attempts + 1 >= MAX_ATTEMPTS:
         return None
     used = {a.tool for a in situation.tried if a.step == step.id}
+    refused = ""
     for way in _ways(plan, step, trouble, situation):
         same = not way.query and way.tool in used
-        refused = trouble.code == "TOOL_DOWN" and way.tool in used
-        if way.tool not in situation.tools or same or refused:
+        down = trouble.code == "TOOL_DOWN" and way.tool in used
+        if way.tool not in situation.tools or same or down:
             continue
         if way.query and is_duplicate(way.tool, way.query, situation.tried):
+            refused = way.query
             continue
-        return Edit((again(step, way.tool, way.query),), f"{way.detail}; {trouble.detail}")
+        return Edit((again(step, way.tool, way.query),), f"{way.detail}; {trouble.detail}", refused)
     return None
 
 
@@ -175,6 +182,32 @@ def solved_words(plan: Plan, step: SubQuestion) -> list[str]:
             words.append(parent.answer)
         queue += parent.depends_on
     return list(dict.fromkeys(words))
+
+
+def reuse(plan: Plan, asked: Callable[[SubQuestion], str]) -> tuple[Plan, list[PlanChange]]:
+    """DUPLICATE: a pending step whose question was answered, word for word, takes that answer over.
+
+    *asked* returns a step's question with its parents' answers in it.
+    """
+    answered = {fold(asked(s)): s for s in reversed(plan.steps) if s.status == "answered" and s.purpose == "lookup"}
+    changes: list[PlanChange] = []
+    for step in plan.steps:
+        first = answered.get(fold(asked(step)))
+        if step.status != "pending" or step.purpose != "lookup" or step.avoid or first is None or not fold(asked(step)):
+            continue
+        taken = step.having(
+            status="answered",
+            text=asked(step),
+            template=step.text,
+            answer=first.answer,
+            values=first.values,
+            confidence=first.confidence,
+            evidence_ids=first.evidence_ids,
+            reason=f"the same question as #{first.id}",
+        )
+        plan = edited(plan, step.id, (taken,))
+        changes.append(PlanChange(plan.version, "DUPLICATE", f"answered as #{first.id}", step.id))
+    return plan, changes
 
 
 def _look_closer(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:

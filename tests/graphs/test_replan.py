@@ -172,3 +172,21 @@ def test_another_answer_is_sought_when_what_rests_on_a_doubtful_one_is_not_found
     assert [c.code for c in changes] == ["IRRELEVANT"] and plan.version == 2
     sure = first.having(confidence=0.95)
     assert last_resort(Plan((sure, second)), situation(Finding(sure)))[1] == []
+
+
+def test_duplicate_a_question_that_was_answered_is_not_asked_again() -> None:
+    first = known(SubQuestion("s1", "What is the area of Arx?"), "12 km²", evidence_ids=("s1e1",))
+    same = SubQuestion("s2", "What is the area of #s0?", depends_on=("s0",))
+    other = SubQuestion("s3", "What is the height of Arx?")
+    plan, changes = replan.reuse(Plan((first, same, other)), lambda s: s.text.replace("#s0", "ARX"))
+    assert (step_of(plan, "s2").answer, step_of(plan, "s2").evidence_ids) == ("12 km²", ("s1e1",))
+    assert step_of(plan, "s3").status == "pending"
+    assert [(c.code, c.step) for c in changes] == [("DUPLICATE", "s2")]
+
+
+def test_duplicate_a_refused_query_is_logged() -> None:
+    step = lost(LOOK, "Who built Arx?")
+    tried = (Attempt("s2", "collection", "Who built the tower in the photo"), Attempt("s2", "visit", "x"))
+    sure = situation(Finding(step), tried=tried, tools=LOCAL | {"web"})
+    plan, changes = replan.replan(Plan((step,)), [Trouble("EMPTY", "s2", "nothing")], sure)
+    assert [c.code for c in changes] == ["DUPLICATE", "EMPTY"] and step_of(plan, "s2").tool == "web"
