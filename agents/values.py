@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from foveal.agents.quantities import unit
 
@@ -61,6 +62,7 @@ LESS = frozenset(
         *"older elder eldest lighter narrower slower slowest colder coldest poorer poorest shallower".split(),
     ]
 )
+_OTHER = re.compile(r"[^a-z0-9]+")
 _MONTH_NAMES = "january february march april may june july august september october november december"
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split(), 1)}
 _SCALE = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
@@ -84,10 +86,14 @@ class Valued:
     end: int
 
 
+@lru_cache(maxsize=4096)
 def fold(text: str) -> str:
-    """Return *text* without case, accents and punctuation, for comparing names."""
+    """Return *text* without case, accents and punctuation, for comparing names.
+
+    Remembered: a branch folds the same titles and passages for every name it looks for.
+    """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"\s+", " ", re.sub(r"[^a-z0-9]+", " ", plain)).strip()
+    return _OTHER.sub(" ", plain).strip()
 
 
 def singular(word: str) -> str:
