@@ -30,8 +30,8 @@ MAX_QUESTION = 8000
 CYCLES = 40
 """Rounds of dispatch, branch and assess that no plan reaches; the rounds of the budget come on top."""
 DURABILITY = "async"
-"""A checkpoint is written while the next superstep runs: the journal of calls, which is written before a call
-returns, is what makes a run lose nothing."""
+"""A checkpoint is written while the next superstep runs: the journal, to which each call is written as it ends, is
+what makes a run lose nothing."""
 POLL = 0.2
 """Seconds between looks at a run that another process works on."""
 Picture = bytes | str | Path | ImageRef
@@ -228,6 +228,7 @@ class Foveal:
             emit("run.started", {**told, "kept": store is not None, "resumed": run.record is not None})
             try:
                 answer = await self._answer(run, work, pictures)
+                await work.meter.journal.settled()
                 emit("run.finished", {"answer": answer})
                 await recorder.close()
                 if store is not None:

@@ -93,6 +93,7 @@ class Journal:
         self._unclaimed: Counter[str] = Counter()
         self._locks: dict[str, asyncio.Lock] = {}
         self._keep = keep
+        self._writes: list[asyncio.Future[None]] = []
         for entry in before:
             self._take(entry)
             self._unclaimed[entry.key] += 1
@@ -117,12 +118,22 @@ class Journal:
         return entry
 
     async def add(self, record: CallRecord, key: str, reply: str | None = None) -> CallRecord:
-        """Number *record* and keep it. The caller may go on only when this returns."""
+        """Number *record* and have it kept; raises what went wrong with keeping an earlier one.
+
+        The caller goes on while it is being written: that takes about a millisecond, in which a kill would lose a
+        reply just as it would have a millisecond before it came.
+        """
         entry = Entry(replace(record, seq=len(self.records) + 1), key, reply)
         self._take(entry)
         if self._keep is not None:
-            await self._keep(entry)
+            self._writes = [w for w in self._writes if not w.done() or w.result()]
+            self._writes.append(asyncio.ensure_future(self._keep(entry)))
         return entry.record
+
+    async def settled(self) -> None:
+        """Return when every record is kept. Raises what went wrong."""
+        await asyncio.gather(*self._writes)
+        self._writes = []
 
     def _take(self, entry: Entry) -> None:
         self.records.append(entry.record)
