@@ -140,16 +140,6 @@ def names_in(lines: Sequence[str], *, most: int = 40) -> list[str]:
     return list(runs)[:most]
 
 
-def description(noun: str, labels: Sequence[Label], lines: Sequence[str]) -> str:
-    """Return words to search text for when no picture looks alike: what stands in the picture, else what it shows.
-
-    Empty when nothing is known; there is nothing to search for then.
-    """
-    words = " ".join(" ".join(lines).split()[:24])
-    shows = " ".join(label.name for label in labels[:2] if label.probability >= 0.2)
-    return " ".join(part for part in (noun if words or shows else "", words or shows) if part)
-
-
 def pixels_suffice(question: str, ocr: str) -> bool:
     """Say whether the picture itself is the source: a chart or page full of text, asked about as such.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -198,8 +198,7 @@ def pasted(files: Sequence[Path], chosen: np.ndarray, gallery: np.ndarray, eye: 
 
 def both(left: Image.Image, right: Image.Image) -> Image.Image:
     """Return two pictures of one height side by side on a grey ground."""
-    sized: Callable[[Image.Image], Image.Image] = lambda i: i.resize((max(1, math.ceil(i.width * 300 / i.height)), 300))  # noqa: E731
-    left, right = sized(left), sized(right)
+    left, right = (i.resize((max(1, math.ceil(i.width * 300 / i.height)), 300)) for i in (left, right))
     ground = Image.new("RGB", (left.width + right.width + 120, 380), (205, 205, 200))
     ground.paste(left, (40, 40))
     ground.paste(right, (left.width + 80, 40))

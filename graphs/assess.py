@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from foveal.graphs import progress, replan
 from foveal.graphs.resort import last_resort
 from foveal.graphs.state import Attempt, Research, ResearchState
-from foveal.types import Plan, SubQuestion, Tool, Trouble
+from foveal.types import SubQuestion, Tool, Trouble
 
 NO_PROGRESS = 2
 """Rounds without new evidence or an answer after which a run stops."""
@@ -54,7 +54,7 @@ async def assess(state: ResearchState, runtime: Runtime[Research]) -> dict[str, 
         "plan": after,
         "plan_log": changes,
         "tried": list(situation.tried[len(state.get("tried", [])) :]),
-        "conflicts": _conflicts(troubles, after, state, work),
+        "conflicts": _conflicts(troubles, state, work),
         "rounds": rounds + any(c.code not in ("NEW_HOP", "DUPLICATE") for c in changes),
         "ledger_size": size,
         "stale_rounds": 0 if moved else state.get("stale_rounds", 0) + 1,
@@ -90,7 +90,7 @@ def _troubles(step: SubQuestion, state: ResearchState) -> list[Trouble]:
     return found
 
 
-def _conflicts(troubles: Sequence[Trouble], plan: Plan, state: ResearchState, work: Research) -> list[dict[str, Any]]:
+def _conflicts(troubles: Sequence[Trouble], state: ResearchState, work: Research) -> list[dict[str, Any]]:
     """Return conflicts that were found in this round, and tell of them."""
     told = []
     for trouble in troubles:

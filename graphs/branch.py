@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
@@ -35,7 +35,7 @@ async def branch(state: BranchState, runtime: Runtime[Research]) -> BranchResult
     """
     ended: dict[str, Any] = dict(state)
     for node in (execute, read, solve):
-        new = await node(ended, runtime)  # type: ignore[arg-type]
+        new = await node(cast(BranchState, ended), runtime)
         ended |= {**new, "evidence": {**ended["evidence"], **new.get("evidence", {})}}
         if new.get("findings"):
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
@@ -96,7 +96,7 @@ async def conclude(state: Mapping[str, Any], work: Research) -> Answer:
     ended: dict[str, Any] = dict(state)
     runtime = Runtime(context=work)
     for node in (synthesize, check, finalize):
-        new = await node(ended, runtime)  # type: ignore[arg-type]
+        new = await node(cast(ResearchState, ended), runtime)
         ended |= {**new, "warnings": [*ended.get("warnings", []), *new.get("warnings", [])]}
     return ended["answer"]
 

@@ -14,6 +14,8 @@ from foveal.types import Evidence, Plan, PlanChange, SubQuestion
 
 MAX_MEMBERS = 10
 """Members of a list that are looked up one by one."""
+REFERENCE = r"#(s\d+(?:\.\d+)*[bv]*)"
+"""How a text names a step: ``#s2``, a member's ``#s2.1``, a check's ``#s2v``, another line of enquiry's ``#s2b``."""
 _DONE = ("answered", "insufficient", "failed", "skipped")
 
 
@@ -37,7 +39,7 @@ def name_of(step: SubQuestion) -> str:
 def fill(text: str, steps: Mapping[str, SubQuestion]) -> str:
     """Put the parents' answers in place of ``#sN``."""
     return re.sub(
-        r"#(s\d+(?:\.\d+)*[bv]*)",
+        REFERENCE,
         lambda m: name_of(steps[m[1]]) if m[1] in steps and steps[m[1]].answer else m[0],
         text,
     )
@@ -185,16 +187,16 @@ def _computed(step: SubQuestion, parents: list[SubQuestion], steps: Mapping[str,
     )
 
 
-def chain(plan: Plan) -> list[SubQuestion]:
-    """Return the steps that the last one rests on, itself first, nearest first."""
+def chain(plan: Plan, step: SubQuestion | None = None) -> list[SubQuestion]:
+    """Return what *step* (the last one when left out) rests on, itself first, nearest first."""
     by_id = {s.id: s for s in plan.steps}
     found: dict[str, SubQuestion] = {}
-    queue = [plan.steps[-1].id] if plan.steps else []
+    queue = [(step or plan.steps[-1]).id] if plan.steps else []
     while queue:
-        step = by_id.get(queue.pop(0))
-        if step is not None and step.id not in found:
-            found[step.id] = step
-            queue += step.depends_on
+        next_one = by_id.get(queue.pop(0))
+        if next_one is not None and next_one.id not in found:
+            found[next_one.id] = next_one
+            queue += next_one.depends_on
     return list(found.values())
 
 

@@ -7,13 +7,13 @@ verified otherwise replaces its answer and resets what depends on it. Pure: a pl
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from foveal.agents.values import fold
+from foveal.graphs import progress
 from foveal.graphs.state import Attempt, Finding
+from foveal.tools.runs.journal import same_words
 from foveal.types import Evidence, Plan, PlanChange, SubQuestion, Tool, Trouble
 
 ALIKE = 0.8
@@ -43,7 +43,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Steps that take the place of those of the same id or are put before the troubled one, and what was done."""
+    """Steps that take the place of those of the same id or come after the troubled one, and what was done."""
 
     steps: tuple[SubQuestion, ...]
     detail: str
@@ -67,7 +67,8 @@ def replan(plan: Plan, troubles: Sequence[Trouble], situation: Situation) -> tup
             continue
         if step.status == "answered" and trouble.code not in CHECKED:
             continue
-        edit = _ACTIONS[trouble.code](plan, step, trouble, situation)
+        action = _ACTIONS.get(trouble.code)
+        edit = action(plan, step, trouble, situation) if action else None
         if edit is None:
             continue
         mended.add(step.id)
@@ -88,12 +89,12 @@ def edited(plan: Plan, at: str, steps: Sequence[SubQuestion]) -> Plan:
         result.append(by_id.get(step.id, step))
         if step.id == at:
             result += fresh
-    return Plan(tuple(result), plan.version + 1, plan.source)
+    return replace(plan, steps=tuple(result), version=plan.version + 1)
 
 
 def key(query: str) -> frozenset[str]:
     """Return the words by which two queries are compared: case, order and punctuation do not count."""
-    return frozenset(w for w in re.findall(r"\w+", query.casefold()) if w not in _EMPTY_WORDS)
+    return frozenset(same_words(query).split()) - _EMPTY_WORDS
 
 
 def is_duplicate(tool: Tool, query: str, tried: Sequence[Attempt]) -> bool:
@@ -132,7 +133,7 @@ class Way:
 
 
 def _search_on(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
-    """EMPTY, IRRELEVANT, TOOL_DOWN, DUPLICATE: the next way of finding it that was not tried."""
+    """The next way of finding it that was not tried; for a doubted or flawed picture that is its regions."""
     if step.attempts + 1 >= MAX_ATTEMPTS:
         return None
     used = {a.tool for a in situation.tried if a.step == step.id}
@@ -162,7 +163,8 @@ def _ways(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation)
         return [web]
     if trouble.code == "TOOL_DOWN":
         return [web, Way("collection", "asked of the collection")]
-    whole = " ".join([situation.question, *solved_words(plan, step)])
+    solved = dict.fromkeys(s.answer for s in progress.chain(plan, step) if s.answer)
+    whole = " ".join([situation.question, *solved])
     return [
         Way("visit", "the documents of what it names are opened"),
         Way("collection", "the whole question is asked with what is known", query=whole),
@@ -170,34 +172,21 @@ def _ways(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation)
     ]
 
 
-def solved_words(plan: Plan, step: SubQuestion) -> list[str]:
-    """Return the answers of all steps that *step* rests on, nearest first, without doubles."""
-    by_id = {s.id: s for s in plan.steps}
-    queue, words = list(step.depends_on), []
-    while queue:
-        parent = by_id.get(queue.pop(0))
-        if parent is None:
-            continue
-        if parent.answer:
-            words.append(parent.answer)
-        queue += parent.depends_on
-    return list(dict.fromkeys(words))
-
-
 def reuse(plan: Plan, asked: Callable[[SubQuestion], str]) -> tuple[Plan, list[PlanChange]]:
     """DUPLICATE: a pending step whose question was answered, word for word, takes that answer over.
 
     *asked* returns a step's question with its parents' answers in it.
     """
-    answered = {fold(asked(s)): s for s in reversed(plan.steps) if s.status == "answered" and s.purpose == "lookup"}
+    answered = {_plain(asked(s)): s for s in reversed(plan.steps) if s.status == "answered" and s.purpose == "lookup"}
     changes: list[PlanChange] = []
     for step in plan.steps:
-        first = answered.get(fold(asked(step)))
-        if step.status != "pending" or step.purpose != "lookup" or step.avoid or first is None or not fold(asked(step)):
+        text = asked(step)
+        first = answered.get(_plain(text))
+        if step.status != "pending" or step.purpose != "lookup" or step.avoid or first is None:
             continue
         taken = step.having(
             status="answered",
-            text=asked(step),
+            text=text,
             template=step.text,
             answer=first.answer,
             values=first.values,
@@ -210,12 +199,9 @@ def reuse(plan: Plan, asked: Callable[[SubQuestion], str]) -> tuple[Plan, list[P
     return plan, changes
 
 
-def _look_closer(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
-    """AMBIGUOUS_ID, LOW_QUALITY_IMAGE: search the regions (of the improved picture) and weigh again."""
-    tried = any(a.step == step.id and a.tool == "crop" for a in situation.tried)
-    if step.purpose != "identify" or step.status == "answered" or tried or "crop" not in situation.tools:
-        return None
-    return Edit((again(step, "crop", None),), f"regions are searched; {trouble.detail}")
+def _plain(question: str) -> str:
+    """Return *question* without case, outer stops and double spaces; the order of its words counts."""
+    return " ".join(question.casefold().split()).strip(" ?.!")
 
 
 def _verify(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
@@ -241,23 +227,16 @@ def _checked(plan: Plan, step: SubQuestion, trouble: Trouble, text: str, **field
     return Edit((check, *waiting), f"#{name} decides; {trouble.detail}")
 
 
-def _none(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
-    """PREMISE has no remedy: it is told. NEW_HOP is made by :func:`foveal.graphs.progress.advance`."""
-    return None
-
-
 _ACTIONS: Mapping[str, Action] = {
     "EMPTY": _search_on,
     "IRRELEVANT": _search_on,
     "TOOL_DOWN": _search_on,
-    "DUPLICATE": _search_on,
-    "AMBIGUOUS_ID": _look_closer,
-    "LOW_QUALITY_IMAGE": _look_closer,
+    "AMBIGUOUS_ID": _search_on,
+    "LOW_QUALITY_IMAGE": _search_on,
     "CONFLICT": _verify,
     "STALE": _with_year,
-    "PREMISE": _none,
-    "NEW_HOP": _none,
 }
+"""PREMISE is told, NEW_HOP is made by :func:`foveal.graphs.progress.advance`, DUPLICATE by :func:`reuse`."""
 
 
 def settle(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[Plan, list[PlanChange]]:

@@ -36,7 +36,8 @@ def last_resort(plan: Plan, situation: Situation) -> tuple[Plan, list[PlanChange
             other = None
         if other:
             taken, change = other
-            changed = Plan((*plan.steps, taken, *_asked_of(plan, step)), plan.version + 1, plan.source)
+            steps = (*plan.steps, taken, *_asked_of(plan, step))
+            changed = replace(plan, steps=steps, version=plan.version + 1)
             return changed, [replace(change, version=changed.version)]
     return plan, []
 
@@ -80,6 +81,11 @@ def _taking(step: SubQuestion, second: Hypothesis, first: Hypothesis, situation:
 
 def _renamed(step: SubQuestion, names: dict[str, str]) -> SubQuestion:
     step = again(step, step.tool, None)
-    text = re.sub(r"#(s[\dv]+)", lambda m: f"#{names.get(m[1], m[1])}", step.text)
+
+    def renamed(text: str) -> str:
+        return re.sub(progress.REFERENCE, lambda m: f"#{names.get(m[1], m[1])}", text)
+
     depends_on = tuple(names.get(d, d) for d in step.depends_on)
-    return step.having(id=names[step.id], attempts=0, text=text, depends_on=depends_on)
+    return step.having(
+        id=names[step.id], attempts=0, text=renamed(step.text), noun=renamed(step.noun), depends_on=depends_on
+    )

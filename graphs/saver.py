@@ -18,7 +18,7 @@ import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -110,7 +110,7 @@ class NewestSaver(BaseCheckpointSaver[int]):
         checkpoint = {**self.serde.loads_typed(("foveal", row[2])), "channel_values": values}
         return CheckpointTuple(
             _at(thread, ns, row[0]),
-            checkpoint,  # type: ignore[arg-type]
+            cast(Checkpoint, checkpoint),
             self.serde.loads_typed(("foveal", row[3])),
             _at(thread, ns, row[1]) if row[1] else None,
             [],

@@ -29,10 +29,7 @@ SAVE_IT = "Save the picture to a file and give its path: -i picture.jpg"
 def ask(
     context: typer.Context,
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What you want to know.", show_default=False)],
-    image: Annotated[
-        list[str] | None,
-        typer.Option("-i", "--image", metavar="IMAGE", help="A picture's path; may be repeated.", show_default=False),
-    ] = None,
+    image: options.Images = None,
     index: options.Index = None,
     web: options.Web = None,
     model: options.Model = None,

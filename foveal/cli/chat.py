@@ -37,10 +37,7 @@ Anything else is a question. A file dropped here is a picture."""
 
 def chat(
     context: typer.Context,
-    image: Annotated[
-        list[str] | None,
-        typer.Option("-i", "--image", metavar="IMAGE", help="A picture's path; may be repeated.", show_default=False),
-    ] = None,
+    image: options.Images = None,
     session: options.Session = None,
     index: options.Index = None,
     web: options.Web = None,

@@ -68,6 +68,12 @@ Session = Annotated[
 ]
 
 
+Images = Annotated[
+    list[str] | None,
+    typer.Option("-i", "--image", metavar="IMAGE", help="A picture's path; may be repeated.", show_default=False),
+]
+
+
 def settings_of(context: typer.Context, **flags: Any) -> Settings:
     """Load settings, *flags* over the environment over the file that ``--config`` names. Raises BadConfig."""
     web = flags.pop("web", None)

@@ -95,8 +95,9 @@ def write_page(
 
 def render(page: RunPage, picture: Callable[[str], bytes | None]) -> str:
     """Return the page as HTML."""
+    loader = PackageLoader("foveal.export")
     environment = Environment(
-        loader=PackageLoader("foveal.export"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_clean,
@@ -104,7 +105,7 @@ def render(page: RunPage, picture: Callable[[str], bytes | None]) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(link=_link, name=_name, when=_when)
-    source = partial(environment.loader.get_source, environment)  # type: ignore[union-attr]
+    source = partial(loader.get_source, environment)
     style, script = source("page.css")[0], source("page.js")[0]
     seconds = next((g for g in page.gauges if g.name == "seconds"), None)
     return environment.get_template("page.html").render(

@@ -190,3 +190,21 @@ def test_duplicate_a_refused_query_is_logged() -> None:
     sure = situation(Finding(step), tried=tried, tools=LOCAL | {"web"})
     plan, changes = replan.replan(Plan((step,)), [Trouble("EMPTY", "s2", "nothing")], sure)
     assert [c.code for c in changes] == ["DUPLICATE", "EMPTY"] and step_of(plan, "s2").tool == "web"
+
+
+def test_a_renamed_step_points_at_the_new_one_by_text_and_label() -> None:
+    see = known(SEE, "Arx")
+    value = lost(SubQuestion("s2", "What is the area of #s1?", depends_on=("s1",), noun="#s1"))
+    weighed = (Hypothesis("Arx", 0.9, "arx"), Hypothesis("Bel", 0.85, "bel"))
+    plan, _ = last_resort(Plan((see, value), notes=("repaired",)), situation(Finding(see, hypotheses=weighed)))
+    assert (plan.steps[-1].text, plan.steps[-1].noun, plan.notes) == (
+        "What is the area of #s1b?",
+        "#s1b",
+        ("repaired",),
+    )
+
+
+def test_questions_in_other_scripts_are_told_apart() -> None:
+    first = known(SubQuestion("s1", "塔有多高？"), "90 m")
+    plan, changes = replan.reuse(Plan((first, SubQuestion("s2", "山有多高？"))), lambda s: s.text)
+    assert changes == [] and step_of(plan, "s2").status == "pending"
