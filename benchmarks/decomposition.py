@@ -188,7 +188,7 @@ async def plans_of(rows: Sequence[Mapping[str, Any]], spec: str | None) -> list[
     from foveal.settings import Settings
     from foveal.tools.models.registry import make_model
 
-    model = make_model(spec, cache_dir=Settings().home, threads=2)
+    model = make_model(spec, Settings())
     try:
         return [await make_plan(row["question"], (), model) for row in rows]
     finally:

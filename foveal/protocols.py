@@ -7,7 +7,7 @@ Vectors are ``numpy.float32`` arrays of unit length unless a docstring says othe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from foveal.types import (
@@ -27,6 +27,10 @@ from foveal.types import (
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
+
+
+PictureReader = Callable[[str], bytes]
+"""From the digest of a picture to its re-encoded bytes. Raises BadImage when it is not in the store."""
 
 
 class ChatModel(Protocol):

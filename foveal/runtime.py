@@ -78,7 +78,7 @@ class Tools:
             "solver": self.settings.answer_model or self.settings.model,
         }
         made = {
-            spec: make_model(spec, cache_dir=self.settings.cache, threads=self.settings.threads)
+            spec: make_model(spec, self.settings, lambda sha256: self.blobs.read(sha256))
             for spec in dict.fromkeys(specs.values())
         }
         return {role: made[spec] for role, spec in specs.items()}

@@ -5,27 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from foveal.errors import BadConfig
-from foveal.protocols import ChatModel
+from foveal.protocols import ChatModel, PictureReader
+from foveal.settings import Settings
 
 KNOWN = "Use embedded, llama:PATH.gguf or scripted:FILE."
 LATER = ("hf", "openai")
 
 
-def make_model(spec: str, *, cache_dir: Path | str | None = None, threads: int | None = None) -> ChatModel:
+def make_model(spec: str, settings: Settings, pictures: PictureReader | None = None) -> ChatModel:
     """Return the model that *spec* names; nothing is loaded yet.
 
-    *cache_dir* is where the packaged weights are put together, *threads* how many cores to use.
+    *pictures* gives a model that sees the re-encoded bytes of the pictures in its messages.
     Raises BadConfig for an unknown spec, and for a script or model file that is not there.
     """
     kind, _, argument = spec.strip().partition(":")
     if kind == "embedded" and not argument:
         from foveal.tools.models.embedded import EmbeddedModel
 
-        return EmbeddedModel(cache_dir=cache_dir, threads=threads)
+        return EmbeddedModel(cache_dir=settings.cache, threads=settings.threads)
     if kind == "llama" and argument:
         from foveal.tools.models.embedded import EmbeddedModel
 
-        return EmbeddedModel(_existing(argument, spec), cache_dir=cache_dir, threads=threads)
+        return EmbeddedModel(_existing(argument, spec), cache_dir=settings.cache, threads=settings.threads)
     if kind == "scripted" and argument:
         from foveal.tools.models.scripted import ScriptedModel
 

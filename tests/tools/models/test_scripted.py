@@ -10,6 +10,7 @@ import pytest
 
 from foveal.errors import BadConfig, Cancelled, ModelOutputError
 from foveal.protocols import ChatModel
+from foveal.settings import Settings
 from foveal.tools.models.embedded import EmbeddedModel
 from foveal.tools.models.registry import make_model
 from foveal.tools.models.scripted import ScriptedModel
@@ -95,7 +96,7 @@ async def test_cancelled_call_uses_no_entry() -> None:
 )
 async def test_script_from_a_file(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
-    model: ChatModel = make_model(f"scripted:{tmp_path / name}")
+    model: ChatModel = make_model(f"scripted:{tmp_path / name}", Settings())
     assert model.name == f"scripted:{name}"
     assert (await model.generate(HI, schema=SCHEMA, task="plan")).parsed == {"a": 1}
     assert (await model.yes_probability(HI))[0] == 0.5
@@ -115,22 +116,22 @@ def test_file_that_is_no_script(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("spec", ["", "embedded:x", "gpt", "llama:", "scripted:", "scripted:/no/such.yaml"])
 def test_unknown_spec_names_the_known_ones(spec: str) -> None:
     with pytest.raises(BadConfig) as caught:
-        make_model(spec)
+        make_model(spec, Settings())
     assert "embedded, llama:PATH.gguf or scripted:FILE" in caught.value.remedy
 
 
 @pytest.mark.parametrize("spec", ["hf:Qwen/Qwen2.5-VL", "openai:gpt"])
 def test_later_specs_say_so(spec: str) -> None:
     with pytest.raises(BadConfig, match="arrive in a later release"):
-        make_model(spec)
+        make_model(spec, Settings())
 
 
 async def test_embedded_and_llama_specs_load_nothing_yet(tmp_path: Path) -> None:
-    model = make_model("embedded", cache_dir=tmp_path, threads=1)
+    model = make_model("embedded", Settings(cache=tmp_path, threads=1))
     assert isinstance(model, EmbeddedModel) and model.options.threads == 1
     assert not any(tmp_path.iterdir())
     (tmp_path / "my.gguf").write_bytes(b"GGUF")
-    other = make_model(f"llama:{tmp_path / 'my.gguf'}")
+    other = make_model(f"llama:{tmp_path / 'my.gguf'}", Settings())
     assert other.name == "llama:my.gguf"
     await model.aclose()
     await other.aclose()
