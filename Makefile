@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 SOURCES := foveal agents tools graphs prompts
 EXTRA_SOURCES := $(wildcard tests examples benchmarks)
 
-.PHONY: help install demo test lint types wheel-test clean
+.PHONY: help install demo test fuzz lint types wheel-test clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo        index the example collection and ask about a picture that is not in it"
 	@echo "make test        all tests but the slow ones"
+	@echo "make fuzz        the property tests on examples that were not tried before"
 	@echo "make lint        ruff"
 	@echo "make types       mypy"
 	@echo "make wheel-test  build the wheel and try it in a fresh environment"
@@ -29,6 +30,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow"
+
+fuzz: $(STAMP)
+	$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile=other
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(SOURCES) $(EXTRA_SOURCES)

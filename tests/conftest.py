@@ -1,4 +1,7 @@
-"""No test reaches the network: a connection to anything but this machine fails the test."""
+"""No test reaches the network: a connection to anything but this machine fails the test.
+
+Property tests try the same examples each time; ``make fuzz`` tries others.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("other", deadline=None, print_blob=True)
+settings.load_profile("same")
 
 
 class NetworkBlocked(AssertionError):

@@ -20,21 +20,22 @@ _EVEN = 0.04
 
 def columns(cells: Sequence[Cell], upright: Axis | None, inks: Inks | None = None) -> Table | None:
     """Return labels along the bottom with the numbers above them, the series of each named if that is sure."""
-    labels, used = _labels(cells, upright)
+    labels = _labels(cells, upright)
     if len(labels) < 2:
         return None
-    data = fitting([c for c in cells if c.value is not None and c not in used], upright)
-    places = [label.cx for label in labels]
+    named = {c for _, parts in labels for c in parts}
+    data = fitting([c for c in cells if c.value is not None and c not in named], upright)
+    places = [label.cx for label, _ in labels]
     reach = REACH * step(places)
     above: list[list[Cell]] = [[] for _ in labels]
     for c in data:
         nearest = min(range(len(labels)), key=lambda n: abs(places[n] - c.cx))
-        if c.cy < labels[nearest].cy and abs(places[nearest] - c.cx) <= reach:
+        if c.cy < labels[nearest][0].cy and abs(places[nearest] - c.cx) <= reach:
             above[nearest].append(c)
-    kept = [(label, numbers) for label, numbers in zip(labels, above, strict=True) if numbers]
+    kept = [(label, numbers) for (label, _), numbers in zip(labels, above, strict=True) if numbers]
     if len(kept) < 2:
         return None
-    taken = {*used, *(c for _, numbers in kept for c in numbers)}
+    taken = {*named, *(c for _, numbers in kept for c in numbers)}
     side_by_side = _side_by_side(kept, reach)
     if sum(len(n) > 1 for _, n in kept) * 2 < len(kept):
         rows = [sorted(n, key=lambda c: abs(c.cx - label.cx)) for label, n in kept]
@@ -44,12 +45,13 @@ def columns(cells: Sequence[Cell], upright: Axis | None, inks: Inks | None = Non
     known = side_by_side or (upright is not None and _stacked(rows, upright))
     others = [c for c in cells if c not in taken]
     series = series_of(rows, others, inks, lies=False, order_known=known)
+    used = [c for (_, parts), numbers in zip(labels, above, strict=True) if numbers for c in parts]
     return table_of([label.text for label, _ in kept], series, used, cells)
 
 
 def line_ends(cells: Sequence[Cell], upright: Axis | None) -> Table | None:
     """Return names at the right ends of lines with the value that the axis has there: about, for want of numbers."""
-    labels = _labels(cells, upright)[0] if upright else []
+    labels = [label for label, _ in _labels(cells, upright)] if upright else []
     if not upright or len(labels) < 2:
         return None
     height = line_height(cells)
@@ -68,7 +70,7 @@ def line_ends(cells: Sequence[Cell], upright: Axis | None) -> Table | None:
 
 def right_end(cells: Sequence[Cell], upright: Axis | None) -> float:
     """Return where a chart with an *upright* axis ends: at its last label; infinity when that is not known."""
-    labels = _labels(cells, upright)[0] if upright else []
+    labels = [label for label, _ in _labels(cells, upright)] if upright else []
     return labels[-1].x1 if len(labels) > 1 else math.inf
 
 
@@ -79,22 +81,22 @@ def _rounded(value: float, axis: Axis) -> str:
     return f"{round(value, digits):.{max(0, digits)}f}"
 
 
-def _labels(cells: Sequence[Cell], upright: Axis | None) -> tuple[list[Cell], list[Cell]]:
-    """Return the labels along the bottom, those of several lines joined, and all cells they were made of."""
+def _labels(cells: Sequence[Cell], upright: Axis | None) -> list[tuple[Cell, list[Cell]]]:
+    """Return the labels along the bottom, those of several lines joined, each with the cells it was made of."""
     height = line_height(cells)
     numbers = [c.cy for c in cells if c.value is not None and not c.year]
     if not upright and not numbers:
-        return [], []
+        return []
     floor = upright.ticks[-1].cy - 0.3 * height if upright else median(numbers)
     below = [c for c in cells if c.label and c.cy > floor and not NOTE.search(c.text)]
     if turned := [c for c in below if c.height > 1.8 * height and len(c.text) > 2]:
         first = min(c.y0 for c in turned)
         zone = [c for c in cells if first - height <= c.y0 <= max(t.y1 for t in turned) and c.cy > floor]
-        return _slanted(zone, height), zone
+        return _slanted(zone, height)
     lines = rows_of(below)
     start = next((n for n, row in enumerate(lines) if len(row) >= 2), None)
     if start is None:
-        return [], []
+        return []
     parts = [[c] for c in lines[start]]
     places = [c.cx for c in lines[start]]
     for row in lines[start + 1 :]:
@@ -104,17 +106,17 @@ def _labels(cells: Sequence[Cell], upright: Axis | None) -> tuple[list[Cell], li
             break
         for c, n in zip(row, nearest, strict=True):
             parts[n].append(c)
-    labels = [replace(p[0], text=joined(p), x0=min(c.x0 for c in p), x1=max(c.x1 for c in p)) for p in parts]
-    return labels, [c for p in parts for c in p]
+    return [(replace(p[0], text=joined(p), x0=min(c.x0 for c in p), x1=max(c.x1 for c in p)), p) for p in parts]
 
 
-def _slanted(zone: Sequence[Cell], height: float) -> list[Cell]:
-    """Return slanted labels as cells over the place that their upper right end points at."""
+def _slanted(zone: Sequence[Cell], height: float) -> list[tuple[Cell, list[Cell]]]:
+    """Return slanted labels as cells over the place that their upper right end points at, each with its parts."""
     labels = []
     for part in clusters(zone, lambda c: c.x1, 0.75 * height):
         end = max(c.x1 for c in part) - 0.5 * height
         text = " ".join(c.text for c in sorted(part, key=lambda c: c.x0))
-        labels.append(replace(part[0], text=text, x0=end - height / 2, x1=end + height / 2, value=None))
+        label = replace(part[0], text=text, x0=end - height / 2, x1=end + height / 2, value=None)
+        labels.append((label, part))
     return labels
 
 

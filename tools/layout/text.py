@@ -37,9 +37,10 @@ def as_text(lines: Sequence[OcrLine], inks: Inks | None = None) -> str:
     """Return the words of *lines* so that what belongs together stands together.
 
     A chart or table that is surely understood becomes rows, the rest of its words lines before and after. What is
-    not understood becomes rows of cells two blanks apart, columns of prose one after the other.
+    not understood becomes rows of cells two blanks apart, columns of prose one after the other. What was read twice
+    in one place stands once.
     """
-    cells = sorted(cells_of(lines), key=lambda c: (c.y0, c.x0, c.y1, c.x1, c.text))
+    cells = sorted(set(cells_of(lines)), key=lambda c: (c.y0, c.x0, c.y1, c.x1, c.text))
     upright, level = axes_of(cells)
     table = find_table(cells, upright, level, inks)
     ticks = [axis.ticks for axis in (upright, level) if axis]
