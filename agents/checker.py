@@ -22,10 +22,10 @@ def unresolved(answer: str, citations: Sequence[Citation], ledger: Mapping[str, 
 def unsupported(final: SubQuestion, citations: Sequence[Citation], ledger: Mapping[str, Evidence]) -> list[str]:
     """Return the numbers of a looked-up answer that stand in no cited span.
 
-    Computed answers (also those computed over a chart's figures) and ids of pictures are exempt: they are not read
-    off a text.
+    Computed answers (also those computed over a chart's figures), what was seen in a picture and ids of pictures are
+    exempt: they are not read off a text.
     """
-    computed = final.purpose == "compute" or final.reason.startswith("chart, ")
+    computed = final.purpose == "compute" or final.reason.startswith(("chart, ", "seen, "))
     if computed or final.tool == "picture_search" or not final.answer:
         return []
     spans = fold(" ".join(f"{e.title} {e.quote}" for c in citations if (e := ledger.get(c.evidence_id))))

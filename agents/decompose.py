@@ -67,12 +67,18 @@ _FIND_PICTURE = re.compile(
     r"\b(?:find|show|locate|get|which|retrieve|give me|search for)\b[^.?!\"]*?\b(?:photos?|pictures?|images?|photographs?|drawings?)\b",
     re.I,
 )
+_LIKE_THIS = re.compile(
+    r"\b(?:like|similar to|the same as|resembl\w+)\b.{0,40}?\b(?:this|that|it|the (?:picture|photo|image))\b.{0,40}?[\s,;]"
+    r"(?:but|except|only|with|without|instead)\b|\b(?:of|shows?|showing) the same\b.{0,40}?\b(?:but|except)\b",
+    re.I,
+)
 _QUOTED = re.compile(r"[\"“](?P<text>[^\"”]{3,})[\"”]")
 
 
 def is_picture_search(question: str, images: int) -> bool:
-    """Say whether the question asks for a picture of the collection rather than for a fact."""
-    return images == 0 and bool(_FIND_PICTURE.search(question))
+    """Say whether the question asks for a picture of the collection, perhaps by one like it, not for a fact."""
+    asked = bool(_FIND_PICTURE.search(question))
+    return asked and (images == 0 or (images == 1 and bool(_LIKE_THIS.search(question))))
 
 
 def described(question: str) -> str:
@@ -103,7 +109,8 @@ def pictured(question: str, images: tuple[ImageRef, ...]) -> tuple[tuple[SubQues
     draft = Draft()
     question = re.sub(r"#(?=s\d)", "", question)  # what the asker wrote is no placeholder
     if is_picture_search(question, len(images)):
-        draft.add(question, purpose="identify", tool="picture_search", query=described(question))
+        draft.add(question, purpose="identify", tool="picture_search", query=described(question),
+                  image=images[0].sha256 if images else None)  # fmt: skip
         return tuple(draft.steps), question
     text = _ACCORDING.sub("", _FORMAT.sub("", question)).strip() or question
     text = _identify(text, images, draft)

@@ -17,6 +17,10 @@ LABEL_WEIGHT = 0.5
 WRITTEN_WEIGHT = 0.5
 WRITTEN_PROBABILITY = 0.45
 """That a picture shows what is called like words in it: less than :data:`SURE`, a sign also names what it points to."""
+RECOGNISED_WEIGHT = 0.6
+RECOGNISED_PROBABILITY = 0.6
+"""That a picture shows what a model that sees named, when a document is called so. Not fitted: set between a name that
+stands in the picture and a look-alike that stands out; a look-alike of that name adds to it."""
 CLOSE = 0.06
 """Two hypotheses whose scores are closer are not told apart by sight: of those benchmarks/eye.py made, the first was
 the right one in a quarter of the cases."""
@@ -46,11 +50,13 @@ def weigh(
     titled: Mapping[str, Document],
     generic: frozenset[str],
     written: Sequence[Document] = (),
+    recognised: Sequence[tuple[str, Document | None]] = (),
 ) -> list[Hypothesis]:
     """Return hypotheses, best first.
 
     *noun* is what the question calls the thing. *titled* are documents by the folded label name that is their title,
-    *written* those whose title stands in the picture. *generic* titles (shared by several documents, such as
+    *written* those whose title stands in the picture; *recognised* are names that a model gave what it saw, each with
+    the document of that title if there is one. *generic* titles (shared by several documents, such as
     "photograph") name nothing.
     """
     wanted = {singular(w) for w in fold(noun).split()} - {"the", "of", "a", "kind", "part"}
@@ -96,6 +102,17 @@ def weigh(
                 probability=WRITTEN_PROBABILITY * (1.0 if match else 0.5),
             )
         )  # fmt: skip
+    for name, titled_so in recognised:
+        match = _match(wanted, titled_so.title, titled_so.text, titled_so.meta) if wanted and titled_so else 0.0
+        found.append(
+            Hypothesis(
+                titled_so.title if titled_so else name,
+                (RECOGNISED_WEIGHT if titled_so else 0.0) + NOUN_WEIGHT * match,
+                titled_so.id if titled_so else None,
+                pros=("recognised by the model",),
+                probability=RECOGNISED_PROBABILITY if titled_so else SURE / 2,
+            )
+        )
     return _with_distances(sorted(_joined(found), key=lambda h: (-h.score, h.name)))
 
 

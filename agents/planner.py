@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from foveal.agents.decompose import decompose, pictured
@@ -25,19 +25,28 @@ def without_scope(question: str) -> str:
 
 
 async def make_plan(
-    question: str, images: tuple[ImageRef, ...], model: ChatModel, *, tools: Sequence[Tool] = TOOLS
+    question: str,
+    images: tuple[ImageRef, ...],
+    model: ChatModel,
+    *,
+    tools: Sequence[Tool] = TOOLS,
+    shown: Mapping[str, str] | None = None,
 ) -> Plan:
     """Return a plan: guided by the question's form unless *model* plans freely and its plan is sound.
 
     A plan with faults is sent back once, with what is wrong; after that the form's plan is the fallback, and
-    ``notes`` says why. Only the form's plan is made when the question looks for a picture.
+    ``notes`` says why. Only the form's plan is made when the question looks for a picture. *shown* says in words
+    what pictures (by digest) show.
     """
     guided = decompose(question, images)
     if not model.capabilities.plans_freely or guided.steps[0].tool == "picture_search":
         return guided
     identify = tuple(s for s in guided.steps if s.purpose == "identify")
     frame = Frame(images, identify, tuple(tools))
-    pictures = "".join(f"#{s.id} stands for what is in image {n}.\n" for n, s in enumerate(identify, 1))
+    pictures = ""
+    for number, step in enumerate(identify, 1):
+        described = (shown or {}).get(step.image or "", "")
+        pictures += f"#{step.id} stands for what is in image {number}{f' ({described})' if described else ''}.\n"
     messages = render("plan", question=question, pictures=pictures, tools=", ".join(tools), ops=", ".join(OPS))
     notes: tuple[str, ...] = ()
     for _ in range(1 + _REPAIRS):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from foveal.agents.records import coverage, read_lifespan, read_record
@@ -86,6 +87,14 @@ class Solved:
     """What other documents about the same thing say instead."""
     beside: tuple[str, Passage] | None = None
     """Words that the model gave but the passage does not hold; they may stand elsewhere in its document."""
+    warnings: tuple[str, ...] = ()
+    missing: str = ""
+    """What a model that was asked for it says is missing."""
+
+
+def is_yes_no(question: str) -> bool:
+    """Say whether *question* is answered by yes or no."""
+    return bool(_YES_NO.match(question))
 
 
 def names_thing(passage: Passage, names: Sequence[str]) -> bool:
@@ -111,6 +120,20 @@ def read_by_key(
     *scoped* says that the question named the document: then a key that is half of what it asks suffices.
     """
     return next(iter(_keyed(question, passages, names, scoped)), None)
+
+
+def by_key(
+    question: str,
+    passages: Sequence[Passage],
+    names: tuple[str, ...],
+    *,
+    scoped: bool = False,
+    avoid: Sequence[str] = (),
+) -> Solved | None:
+    """Return what the keys of record-like text answer, and what other documents say instead; None when none does."""
+    keyed = (r for r in _keyed(question, passages, names, scoped) if not among(r.answer, avoid))
+    first = next(keyed, None)
+    return Solved(first, first.confidence, rivals(first, keyed)) if first else None
 
 
 def _keyed(question: str, passages: Sequence[Passage], names: tuple[str, ...], scoped: bool) -> Iterator[Reading]:
@@ -180,22 +203,20 @@ async def solve(
 
     Answers in *avoid* are passed over.
     """
-    keyed = (r for r in _keyed(question, passages, names, scoped) if not _among(r.answer, avoid))
-    if first := next(keyed, None):
-        return Solved(first, first.confidence, rivals(first, keyed))
-    if _YES_NO.match(question):
+    if keyed := by_key(question, passages, names, scoped=scoped, avoid=avoid):
+        return keyed
+    if is_yes_no(question):
         return await _verify(model, question, passages[: min(limit, 2)], cancel)
     judged: list[tuple[float, Passage, list[Message]]] = []
     op = direction(question)
-    for passage in passages[:limit]:
-        messages = render("read", question=question, title=passage.title, passage=passage.text)
-        probability, _ = await model.yes_probability(messages, task="read", cancel=cancel)
-        named = bool(names) and names_thing(passage, names)
-        if names and not named and not passage.pictured and not _mentions(passage.text, names):
-            probability *= 0.5  # a value of another thing reads just as well
-        judged.append((probability, passage, messages))
-        if probability >= (SURE_OF_NAMED if named else SURE):
-            break
+    async with aclosing(_asked(model, "read", question, passages[:limit], cancel)) as asked:
+        async for probability, passage, messages in asked:
+            named = bool(names) and names_thing(passage, names)
+            if names and not named and not passage.pictured and not mentions(passage.text, names):
+                probability *= 0.5  # a value of another thing reads just as well
+            judged.append((probability, passage, messages))
+            if probability >= (SURE_OF_NAMED if named else SURE):
+                break
     judged.sort(key=lambda j: -j[0])
     best = judged[0][0] if judged else 0.0
     beside: tuple[str, Passage] | None = None
@@ -210,7 +231,7 @@ async def solve(
         if echoed(answer, names) and (kind := asked_kind(question)):
             answer = await _words(model, messages, f"Yes: the {kind} is", cancel) or answer
         # "Which county borders Ida County?" is not answered by "Ida County"
-        if _among(answer, (*names, *avoid)):
+        if among(answer, (*names, *avoid)):
             continue
         if reading := grounded(passage, answer, probability):
             return Solved(reading, best)
@@ -218,7 +239,27 @@ async def solve(
     return Solved(None, best, beside=beside)
 
 
-def _among(answer: str, others: Sequence[str]) -> bool:
+async def _asked(
+    model: ChatModel, task: str, question: str, passages: Sequence[Passage], cancel: asyncio.Event | None
+) -> AsyncGenerator[tuple[float, Passage, list[Message]], None]:
+    """Yield how probable "Yes" is for each passage, in their order, with the prompt.
+
+    As many are asked at once as the model takes with gain; what is yielded does not depend on that.
+    """
+    at_once = max(1, model.capabilities.parallel)
+    for first in range(0, len(passages), at_once):
+        some = passages[first : first + at_once]
+        prompts = [render(task, question=question, title=p.title, passage=p.text) for p in some]
+        calls = (model.yes_probability(messages, task=task, cancel=cancel) for messages in prompts)
+        replies = await asyncio.gather(*calls, return_exceptions=True)
+        for passage, messages, reply in zip(some, prompts, replies, strict=True):
+            if isinstance(reply, BaseException):
+                raise reply
+            yield reply[0], passage, messages
+
+
+def among(answer: str, others: Sequence[str]) -> bool:
+    """Say whether *answer* is one of *others*."""
     return any(fold(answer) == fold(other) for other in others)
 
 
@@ -287,20 +328,19 @@ async def view(
     if not answer or "answerable" in answer.lower() or (probability < ENOUGH_VIEW and not verbatim):
         return Solved(None, probability)
     at = max(page.text.lower().find(answer.lower()), 0)
-    begin, end = _sentence(page.text, at)
+    begin, end = sentence(page.text, at)
     return Solved(_reading(page, answer, max(probability, 0.3), "view", begin, end), probability)
 
 
 async def _verify(model: ChatModel, question: str, passages: Sequence[Passage], cancel: asyncio.Event | None) -> Solved:
     best: tuple[float, float, Passage] | None = None
-    for passage in passages:
-        messages = render("verify", question=question, title=passage.title, passage=passage.text)
-        probability, _ = await model.yes_probability(messages, task="verify", cancel=cancel)
-        sureness = max(probability, 1 - probability)
-        if best is None or probability > best[1]:
-            best = sureness, probability, passage
-        if probability >= SURE:
-            break
+    async with aclosing(_asked(model, "verify", question, passages, cancel)) as asked:
+        async for probability, passage, _ in asked:
+            sureness = max(probability, 1 - probability)
+            if best is None or probability > best[1]:
+                best = sureness, probability, passage
+            if probability >= SURE:
+                break
     if best is None:
         return Solved(None)
     sureness, probability, passage = best
@@ -323,15 +363,15 @@ def grounded(passage: Passage, answer: str, confidence: float) -> Reading | None
     elif at < 0:
         words = fold(answer).split()
         present = fold(f"{passage.title} {passage.text}").split()
-        if not words or not all(any(_stands_in(w, p) for p in present) for w in words):
+        if not words or not all(any(stands_in(w, p) for p in present) for w in words):
             return None
         first = re.search(re.escape(answer.split()[0]), passage.text, re.I)
         at = first.start() if first else 0
-    begin, end = _sentence(passage.text, at)
+    begin, end = sentence(passage.text, at)
     return replace(_reading(passage, answer, confidence, "model", begin, end), values=items(answer))
 
 
-def _stands_in(word: str, present: str) -> bool:
+def stands_in(word: str, present: str) -> bool:
     """Say whether *word* is *present* or can be read off it: "Peru" off "Peruvian", "Belgium" off "Belgian"."""
     stem = word[: max(4, len(word) - 2)]
     return word == present or (len(word) >= 4 and present.startswith(stem))
@@ -353,12 +393,13 @@ def _reading(passage: Passage, answer: str, confidence: float, how: str, start: 
     )
 
 
-def _mentions(text: str, names: Sequence[str]) -> bool:
+def mentions(text: str, names: Sequence[str]) -> bool:
+    """Say whether *text* holds one of *names*."""
     folded = fold(text)
     return any(f" {fold(n)} " in f" {folded} " for n in names if fold(n))
 
 
-def _sentence(text: str, at: int) -> tuple[int, int]:
+def sentence(text: str, at: int) -> tuple[int, int]:
     """Return the sentence or line around offset *at*."""
     starts = [m.end() for m in re.finditer(r"(?<=[.!?])\s+(?=[A-Z])|\n", text[:at])]
     stop = re.search(r"[.!?](?=\s+[A-Z]|\s*$)|\n", text[at:])

@@ -5,10 +5,11 @@ distorts N of them. Printed are, for drawings and photos apart:
 
 1. recall@1 and the mean margin (own cosine less the best other) for each weight of the thumbnail,
 2. recall@1 for each distortion, without the thumbnail and with the weight in use,
-3. how likely it is that a look-alike is the same thing: the logistic regression of :func:`perceiver.alike` fitted on
+3. the same with DualIS against hubness, and how often it changes what is found first,
+4. how likely it is that a look-alike is the same thing: the logistic regression of :func:`perceiver.alike` fitted on
    half of the pictures, and on the other half how often a thing that was taken out of the gallery is identified
    (false) and one that is in it is not (missed), with the constants in use,
-4. the same for two pictures pasted on one ground, searched whole and by regions.
+5. the same for two pictures pasted on one ground, searched whole and by regions.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from foveal.tools.embed.eye import COLOUR_WEIGHT, THUMBNAIL, Eye
 from foveal.tools.embed.vectors import unit
 from foveal.tools.images.decode import decode
 from foveal.tools.images.regions import propose
+from foveal.tools.index.hubness import Hubness
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -52,6 +54,7 @@ def main() -> None:
     queries, truth = distorted([files[i] for i in chosen], chosen, eye)
     by_weight(gallery, queries, truth, drawn)
     by_distortion(gallery, queries, truth, drawn)
+    by_hubness(gallery, queries, truth, drawn)
     same_thing(cosines(gallery, queries), truth, drawn)
     pasted(files, chosen, gallery, eye)
 
@@ -136,6 +139,28 @@ def by_distortion(gallery: np.ndarray, queries: np.ndarray, truth: np.ndarray, d
     for name in DISTORTIONS:
         cells = [f[(names == name) & g].mean() for _, g in groups(truth, drawn) if g.any() for f in found.values()]
         print(f"{name:10}" + "".join(f"{cell:18.3f}" for cell in cells))
+
+
+def by_hubness(gallery: np.ndarray, queries: np.ndarray, truth: np.ndarray, drawn: np.ndarray) -> None:
+    scores = cosines(gallery, queries)
+    mean = gallery.sum(axis=0) / (len(gallery) + SHRINK)
+    items = unit(gallery - mean)
+    print("\nhubness, banks of the gallery   drawings: recall@1   photos: recall@1   first changed   skew of top 10")
+    for name, betas in (("off", None), ("β 5, 3", (5.0, 3.0)), ("β 10, 10", (10.0, 10.0)), ("β 20, 3", (20.0, 3.0))):
+        learnt = Hubness.fit(items, items, beta_queries=betas[0], beta_items=betas[1]) if betas else None
+        for dynamic in (False, True) if learnt else (False,):
+            fixed = learnt.corrected(scores, dynamic=dynamic) if learnt else scores
+            found = fixed.argmax(axis=1) == truth
+            cells = [f"{found[g].mean():18.3f}" for _, g in groups(truth, drawn) if g.any()]
+            changed = (fixed.argmax(axis=1) != scores.argmax(axis=1)).mean()
+            label = f"{name}{', dynamic' if dynamic else ''}"
+            print(f"{label:30}" + " ".join(cells) + f"{changed:16.3f} {skew(fixed):16.2f}")
+
+
+def skew(scores: np.ndarray, k: int = 10) -> float:
+    """Return the skewness of how often each picture is among the first *k*: high when a few are found by all."""
+    times = np.bincount(np.argsort(-scores, axis=1)[:, :k].ravel(), minlength=scores.shape[1]).astype(float)
+    return float(((times - times.mean()) ** 3).mean() / max(times.std(), 1e-9) ** 3)
 
 
 def leads(scores: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ A chat model of fixed latency behind a loopback HTTP server and a search of the 
 shape of a chain, a fan and a diamond; everything between them (graph, budget, journal, checkpoints, events) is as
 in use. The critical path is the longest way through the plan, a step counting as long as its calls lasted.
 
-    python benchmarks/overhead.py [--latency 50,500] [--steps 2,4,8,12] [--json]
+    python benchmarks/overhead.py [--latency 50,500] [--steps 2,4,8,12] [--repeat 3] [--json]
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from foveal.tools.images import decode
 from foveal.tools.index.enrich import Embedders
 from foveal.tools.runs.journal import CallRecord
 from foveal.types import (
+    ROLES,
     Budget,
     Capabilities,
     Generation,
@@ -49,11 +50,11 @@ from foveal.types import (
     TextHit,
 )
 
-SUPERSTEPS_AROUND = 6
-"""perceive, triage, plan; synthesize, check, finalize."""
+SUPERSTEPS_AROUND = 3
+"""perceive, plan; conclude."""
 VOCABULARY = ["".join(random.Random(n).choices("etaoinshrdlucmfwypvbgk", k=2 + n % 8)) for n in range(3000)]
-SUPERSTEPS_A_ROUND = 3
-"""dispatch, branch, assess."""
+SUPERSTEPS_A_ROUND = 2
+"""branch, assess."""
 
 
 @cache
@@ -153,6 +154,9 @@ class DirectModel:
 
     async def _ask(self, messages: Sequence[Message], task: str) -> dict[str, Any]:
         return answer({"task": task, "messages": [{"content": m.content} for m in messages]})
+
+    async def prepare(self) -> None:
+        pass
 
     async def generate(self, messages: Sequence[Message], *, task: str = "", **rest: Any) -> Generation:
         reply = await self._ask(messages, task)
@@ -267,7 +271,7 @@ def over(folder: Path, model: DirectModel, *, latency: float = 0.0, found: int =
     eye = BlankEye()
     made.tools.__dict__.update(
         embedders=Embedders(eye, eye, eye, None),
-        models={"planner": model, "solver": model},
+        models=dict.fromkeys(ROLES, model),
         collection=SlowCollection(latency, found),
     )
     return made
@@ -332,8 +336,8 @@ async def measure(made: Foveal, shape: str, n: int, pictures: Sequence[bytes] = 
     }
 
 
-async def latencies(wanted: Sequence[float], steps: Sequence[int]) -> list[dict[str, Any]]:
-    """Return a row for each latency, shape and number of steps."""
+async def latencies(wanted: Sequence[float], steps: Sequence[int], repeat: int) -> list[dict[str, Any]]:
+    """Return a row for each latency, shape and number of steps: of *repeat* runs the one with the median ratio."""
     rows = []
     for latency in wanted:
         async with world(latency) as (made, _):
@@ -341,7 +345,9 @@ async def latencies(wanted: Sequence[float], steps: Sequence[int]) -> list[dict[
             for shape in ("chain", "fan", "diamond"):
                 for n in steps:
                     if shape != "diamond" or n >= 4:
-                        rows.append({"latency_ms": latency * 1000, **await measure(made, shape, n)})
+                        runs = [await measure(made, shape, n) for _ in range(repeat)]
+                        runs.sort(key=lambda row: row["ratio"])
+                        rows.append({"latency_ms": latency * 1000, **runs[repeat // 2]})
     return rows
 
 
@@ -384,10 +390,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latency", default="50,500", help="milliseconds of the model and of the search")
     parser.add_argument("--steps", default="2,4,8,12", help="numbers of sub-questions")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each, of which the median is told")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     rows = asyncio.run(
-        latencies([float(x) / 1000 for x in given.latency.split(",")], [int(x) for x in given.steps.split(",")])
+        latencies(
+            [float(x) / 1000 for x in given.latency.split(",")], [int(x) for x in given.steps.split(",")], given.repeat
+        )
     )
     size = asyncio.run(checkpoint_bytes())
     if given.json:

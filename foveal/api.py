@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from foveal.errors import BadInput, BadQuestion, FovealError
 from foveal.runtime import Tools, check_unchanged
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_QUESTION = 8000
 """Characters of a question; more is a document, which belongs in the collection."""
 CYCLES = 40
-"""Rounds of dispatch, branch and assess that no plan reaches; the rounds of the budget come on top."""
+"""Rounds of branch and assess that no plan reaches; the rounds of the budget come on top."""
 DURABILITY = "async"
 """A checkpoint is written while the next superstep runs: the journal, to which each call is written as it ends, is
 what makes a run lose nothing."""
@@ -64,6 +64,7 @@ class Foveal:
         self._graph: Any = None
         self._opening = asyncio.Lock()
         self._opened = AsyncExitStack()
+        self._cleaning: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Foveal:
         return self
@@ -73,6 +74,7 @@ class Foveal:
 
     async def aclose(self) -> None:
         """Free models, files and threads."""
+        await asyncio.gather(*self._cleaning, return_exceptions=True)
         await self._opened.aclose()
         self._graph = None
         await self.tools.aclose()
@@ -83,6 +85,8 @@ class Foveal:
 
     async def runs(self) -> RunStore | None:
         """Return the store of runs, None when nothing is kept. Raises StoreUnavailable, StorageFull."""
+        if "runs" in self.tools.__dict__:
+            return self.tools.runs
         return await asyncio.to_thread(lambda: self.tools.runs)
 
     async def ask(
@@ -218,7 +222,10 @@ class Foveal:
                 held.enter_context(Lease(self.settings.home, run.thread))
                 made = await store.write(store.journal, run.id) if run.record else ()
                 journal = Journal(made, recorder.keep)
-            work = await asyncio.to_thread(self.tools.research, emit, journal, before=before)
+            if not self.tools.opened():
+                await asyncio.to_thread(self.tools.open)
+            await self.tools.prepare()
+            work = self.tools.research(emit, journal, before=before)
             if store is not None:
                 await self._begin(run, store, work, pictures)
             for entry in run.calls:
@@ -230,14 +237,20 @@ class Foveal:
                 answer = await self._answer(run, work, pictures)
                 await work.meter.journal.settled()
                 emit("run.finished", {"answer": answer})
-                await recorder.close()
+                await recorder.finish(answer)
                 if store is not None:
-                    await store.write(store.finish, run.id, answer.as_dict())
-                    await self._graph.checkpointer.adelete_thread(run.id)
+                    self._forget_checkpoint(run.id)
             except BaseException as error:
                 if store is not None:
                     await self._left(run, store, recorder, error)
                 raise
+
+    def _forget_checkpoint(self, run_id: str) -> None:
+        """Remove the checkpoint of a run that has its answer; nobody waits for that, or is told if it fails."""
+        cleaning = asyncio.create_task(self._graph.checkpointer.adelete_thread(run_id))
+        self._cleaning.add(cleaning)
+        cleaning.add_done_callback(self._cleaning.discard)
+        cleaning.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     async def _pictures(self, images: Sequence[Picture]) -> tuple[ImageRef, ...]:
         return tuple([await asyncio.to_thread(self.tools.put, image) for image in images])
@@ -269,15 +282,16 @@ class Foveal:
     async def _answer(self, run: _Run, work: Research, pictures: tuple[ImageRef, ...]) -> Answer:
         """Run the graph from where its checkpoint stands."""
         from langgraph.errors import GraphRecursionError
+        from langgraph.runtime import Runtime
 
         from foveal.graphs.checkpoints import server_errors
         from foveal.graphs.ending import conclude
-        from foveal.graphs.state import SCHEMA_VERSION
+        from foveal.graphs.state import SCHEMA_VERSION, ResearchState
 
         budget = work.meter.budget
         config = {
             "configurable": {"thread_id": run.id},
-            "recursion_limit": 12 + 3 * (CYCLES + budget.rounds),
+            "recursion_limit": 8 + 2 * (CYCLES + budget.rounds),
             "max_concurrency": budget.parallel,
         }
         state: dict[str, Any] = {
@@ -294,7 +308,7 @@ class Foveal:
                 async for values in steps:
                     state = values
             except GraphRecursionError:
-                return await conclude(state, work)
+                return (await conclude(cast(ResearchState, state), Runtime(context=work)))["answer"]
         return state["answer"]
 
     async def _compiled(self) -> Any:

@@ -89,6 +89,19 @@ class ModelOutputError(ModelError):
     code = "model_output"
 
 
+class ModelRefused(ModelOutputError):
+    """The model, or a filter before it, would not answer."""
+
+    code = "model_refused"
+    default_remedy = "Ask in other words, or use another model."
+
+
+class RequestRefused(ModelError):
+    """The endpoint will not take such a request: a format, a parameter or a picture it does not know."""
+
+    code = "request_refused"
+
+
 class VisionUnsupported(ModelError):
     code = "vision_unsupported"
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from foveal.types import (
+    Candidate,
     Capabilities,
     Document,
     Generation,
@@ -21,6 +22,7 @@ from foveal.types import (
     OcrLine,
     Region,
     Scope,
+    Scored,
     TextHit,
 )
 
@@ -37,7 +39,18 @@ class ChatModel(Protocol):
     """A language model, perhaps one that sees."""
 
     name: str
-    capabilities: Capabilities
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, as far as it is known by now."""
+        ...
+
+    async def prepare(self) -> None:
+        """Find out what has to be known before the first call, such as the capabilities of a server; once is enough.
+
+        Raises ModelUnavailable.
+        """
+        ...
 
     async def generate(
         self,
@@ -49,10 +62,12 @@ class ChatModel(Protocol):
         logprobs: bool = False,
         task: str = "",
         cancel: asyncio.Event | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> Generation:
         """Answer greedily. With *schema* (JSON Schema) the reply is constrained and ``parsed`` is set.
 
-        *task* names the prompt, so that its prefix stays cached between calls of the same task.
+        *task* names the prompt, so that its prefix stays cached between calls of the same task. *on_text* is given
+        the reply piece by piece as it is written, from the event loop; the pieces joined are ``text``.
         Raises ModelOutputError, ContextOverflow, ModelUnavailable, Cancelled.
         """
         ...
@@ -95,8 +110,15 @@ class ChatModel(Protocol):
 class TextEmbedder(Protocol):
     """Text to unit vectors."""
 
-    id: str
-    dim: int
+    @property
+    def id(self) -> str:
+        """Its name, by which a collection knows what it was made with."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of its vectors."""
+        ...
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Return float32 [len(texts), dim]. Blocking; call it in an executor."""
@@ -106,8 +128,15 @@ class TextEmbedder(Protocol):
 class ImageEmbedder(Protocol):
     """Pictures to vectors (not centred, unit length)."""
 
-    id: str
-    dim: int
+    @property
+    def id(self) -> str:
+        """Its name, by which a collection knows what it was made with."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of its vectors."""
+        ...
 
     def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
         """Return float32 [len(images), dim]. Blocking."""
@@ -169,6 +198,15 @@ class Collection(Protocol):
         """Documents with a picture that the words describe (captions, text in them, label words)."""
         ...
 
+    @property
+    def composes(self) -> bool:
+        """Whether :meth:`search_composed` works: one model puts pictures and words into one space."""
+        ...
+
+    async def search_composed(self, image: ImageRef, text: str, *, caption: str = "", k: int = 10) -> list[ImageHit]:
+        """Documents with a picture like *image*, which shows *caption*, but as *text* says. Raises BadInput."""
+        ...
+
     async def find_title(self, name: str, *, k: int = 3) -> list[Document]:
         """Documents whose title is *name* (folded), then those whose title begins with it."""
         ...
@@ -179,6 +217,26 @@ class Collection(Protocol):
 
     async def scope_of(self, question: str) -> Scope | None:
         """The document (and page) that *question* names, if it names one that is in the collection."""
+        ...
+
+
+Scale = Literal["rank", "similarity", "probability"]
+"""What a reranker's scores are: 1 / rank, comparable numbers, or probabilities from 0 to 1."""
+
+
+class Reranker(Protocol):
+    """Puts candidates in order by how relevant they are to a question."""
+
+    name: str
+    scale: Scale
+    """What its scores are."""
+    per_candidate: bool
+    """Whether each candidate costs a model call."""
+    metered: bool
+    """Whether its calls pass the run's meter by themselves."""
+
+    async def rerank(self, query: str, candidates: Sequence[Candidate]) -> list[Scored]:
+        """Return every candidate once, best first. Raises what its model raises."""
         ...
 
 

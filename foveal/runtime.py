@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from foveal.errors import IndexMissing, RunMismatch
+from foveal.errors import BadImage, IndexMissing, RunMismatch
 from foveal.settings import Settings
-from foveal.types import ImageRef
+from foveal.types import ROLES, ImageRef
 
 if TYPE_CHECKING:
-    from foveal.graphs.state import Research
+    from foveal.graphs.state import Reranking, Research
     from foveal.protocols import ChatModel
     from foveal.tools.images.store import FileBlobStore
     from foveal.tools.index.collection import LocalCollection
@@ -26,22 +26,39 @@ if TYPE_CHECKING:
     from foveal.tools.runs.journal import Journal
     from foveal.tools.runs.store import RunRecord, RunStore
 
-OF_THE_MACHINE = frozenset({"home", "cache", "threads", "persist", "checkpoints", "openai_base_url", "openai_api_key"})
+OF_THE_MACHINE = frozenset(
+    {
+        "home", "cache", "hub_url", "threads", "persist", "checkpoints", "hf_device", "hf_dtype", "hf_batch",
+        "openai_base_url", "openai_api_key", "openai_timeout", "openai_proxy", "openai_ca_file", "prices",
+    }
+)  # fmt: skip
 """Settings that a resumed run takes from where it is resumed, not from where it was begun."""
 AGAIN = "Ask the question again: a new run begins from nothing."
 NO_INDEX = "Give --index DIR; make one with `foveal index add PATH --index DIR`."
 
 
 def make_embedders(settings: Settings) -> Embedders:
-    """Return the embedded eye, text embedder and OCR; weights are read at first use."""
+    """Return the embedders of the settings, the embedded eye to label and OCR; weights are read at first use.
+
+    Raises BadConfig.
+    """
     from foveal.tools.embed.eye import Eye
     from foveal.tools.embed.ocr import PaddleOcr
-    from foveal.tools.embed.text import MiniLm
+    from foveal.tools.embed.registry import (
+        in_one_space,
+        make_image_embedder,
+        make_page_embedder,
+        make_text_embedder,
+    )
     from foveal.tools.index.enrich import Embedders
 
-    eye = Eye(cache_dir=settings.cache, threads=settings.threads)
+    eye = make_image_embedder(settings.image_embedder, settings)
+    labeller = eye if isinstance(eye, Eye) else Eye(cache_dir=settings.cache, threads=settings.threads)
+    text = make_text_embedder(settings.text_embedder, settings)
+    if settings.text_embedder == settings.image_embedder != "embedded":
+        text = in_one_space(eye) or text  # one model in memory
     ocr = PaddleOcr(cache_dir=settings.cache, threads=settings.threads) if settings.ocr else None
-    return Embedders(MiniLm(cache_dir=settings.cache, threads=settings.threads), eye, eye, ocr)
+    return Embedders(text, eye, labeller, ocr, make_page_embedder(settings.page_embedder, settings))
 
 
 @dataclass
@@ -70,27 +87,47 @@ class Tools:
 
     @cached_property
     def models(self) -> dict[str, ChatModel]:
-        """Models by role: planner and solver; one instance a spec."""
+        """Models by role (:data:`foveal.types.ROLES`); one instance a spec."""
         from foveal.tools.models.registry import make_model
 
-        specs = {
-            "planner": self.settings.planner_model or self.settings.model,
-            "solver": self.settings.answer_model or self.settings.model,
-        }
-        made = {
-            spec: make_model(spec, self.settings, lambda sha256: self.blobs.read(sha256))
-            for spec in dict.fromkeys(specs.values())
-        }
+        specs = self.settings.models()
+        made = {spec: make_model(spec, self.settings, self.picture) for spec in dict.fromkeys(specs.values())}
         return {role: made[spec] for role, spec in specs.items()}
+
+    def picture(self, sha256: str) -> bytes:
+        """Return the re-encoded bytes of a picture of a question or of the collection. Raises BadImage."""
+        try:
+            return self.blobs.read(sha256)
+        except BadImage:
+            if self.settings.index is None:
+                raise
+            return self.collection.blobs.read(sha256)
+
+    async def prepare(self) -> None:
+        """Find out what models can do before the first call to them. Raises ModelUnavailable."""
+        await asyncio.gather(*(model.prepare() for model in {id(m): m for m in self.models.values()}.values()))
 
     @cached_property
     def collection(self) -> LocalCollection:
         """The collection of the settings. Raises IndexMissing."""
         from foveal.tools.index.collection import LocalCollection
+        from foveal.tools.index.options import SearchOptions
 
         if self.settings.index is None:
             raise IndexMissing("No collection was given.", remedy=NO_INDEX)
-        return LocalCollection.open(self.settings.index, self.embedders, pictures=self.blobs)
+        return LocalCollection.open(
+            self.settings.index,
+            self.embedders,
+            pictures=self.blobs,
+            options=SearchOptions(self.settings.hubness, self.settings.document_means),
+        )
+
+    @cached_property
+    def reranking(self) -> Reranking:
+        """How passages are put in order and chosen. Raises BadConfig."""
+        from foveal.graphs.reranking import make_reranking
+
+        return make_reranking(self.settings.reranker, self.settings.selector, self.settings.rerank_pool, self.picture)
 
     @cached_property
     def runs(self) -> RunStore | None:
@@ -98,6 +135,19 @@ class Tools:
         from foveal.tools.runs.store import RunStore
 
         return RunStore.open(self.settings.home) if self.settings.persist else None
+
+    def _needed(self) -> tuple[str, ...]:
+        direct = self.settings.strategy == "direct"
+        return ("embedders", "blobs", "models", *(() if direct else ("collection",)))
+
+    def opened(self) -> bool:
+        """Return whether :meth:`open` has nothing left to open."""
+        return all(part in self.__dict__ for part in self._needed())
+
+    def open(self) -> None:
+        """Open what a run works with; blocking. Raises BadConfig, IndexMissing, IndexCorrupt, IndexMismatch."""
+        for part in self._needed():
+            getattr(self, part)
 
     def research(
         self, emit: Callable[[str, Mapping[str, Any]], None], journal: Journal | None = None, *, before: float = 0.0
@@ -110,10 +160,13 @@ class Tools:
         labeller = self.embedders.labeller
         assert labeller is not None, "the embedded eye labels too"
         searching = self.settings.strategy != "direct"
+        planner, solver, answerer, judge = (MeteredModel(self.models[role], meter, role=role) for role in ROLES)
         return Research(
             meter=meter,
-            planner=MeteredModel(self.models["planner"], meter),
-            solver=MeteredModel(self.models["solver"], meter),
+            planner=planner,
+            solver=solver,
+            answerer=answerer,
+            judge=judge,
             collection=self.collection if searching else None,
             blobs=self.blobs,
             eye=labeller,
@@ -122,6 +175,7 @@ class Tools:
             now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
             strategy=self.settings.strategy,
             codes=self.settings.codes(),
+            reranking=self.reranking,
             sufficiency=self.settings.sufficiency,
             config=self.config(),
         )
@@ -137,6 +191,9 @@ class Tools:
             "profile": settings.profile,
             "replan": settings.replan,
             "sufficiency": settings.sufficiency,
+            "reranker": settings.reranker,
+            "selector": settings.selector,
+            "rerank_pool": settings.rerank_pool,
             "index": settings.index.name if settings.index else None,
             "web": settings.web,
             "prompts_hash": prompts_hash(),
@@ -197,8 +254,18 @@ def check_unchanged(run: RunRecord, config: Mapping[str, Any], content: str | No
             f"(its state has schema {run.schema_version}, ours {SCHEMA_VERSION}).",
             remedy=f"Resume it with that version. {AGAIN}",
         )
-    changed = [k for k, v in run.config.items() if k != "config_hash" and json.loads(json.dumps(config.get(k))) != v]
+    changed = list(_changed(run.config, json.loads(json.dumps(config))))
     if changed:
         raise RunMismatch(f"Run {run.run_id} was begun with another {', '.join(changed)}.", remedy=AGAIN)
     if run.settings.get("content") != content:
         raise RunMismatch(f"The collection has changed since run {run.run_id} was begun.", remedy=AGAIN)
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yield in words which values of a configuration are not what they were."""
+    for key, value in before.items():
+        if key == "models":
+            models = now.get("models", {})
+            yield from (f"model of the {role}" for role in {**value, **models} if value.get(role) != models.get(role))
+        elif key != "config_hash" and now.get(key) != value:
+            yield key

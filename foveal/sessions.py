@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from foveal.agents.answerer import tidy
 from foveal.agents.entities import Past, entities_of
 from foveal.errors import BadInput, StorageFull, StoreUnavailable, ThreadBusy
 from foveal.tools.runs import codec
@@ -28,7 +29,6 @@ VERSION = 1
 """``user_version`` of the file; another number is refused."""
 BUSY_SECONDS = 10.0
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_MARKS = re.compile(r"(?:\s*\[\d+\])+")
 _OURS = re.compile(r"t\d+:")
 TABLES = """
 CREATE TABLE sessions (id TEXT PRIMARY KEY, created_at TEXT NOT NULL, updated_at TEXT NOT NULL, pictures TEXT NOT NULL);
@@ -70,7 +70,8 @@ class Turn:
     def past(self) -> Past:
         """Return what a follow-up may refer to."""
         plan = self.answer["plan"]
-        said = _MARKS.sub("", self.answer["answer"]).strip() if self.answer["status"] == "answered" else ""
+        # what was found, not the sentence that a model may have made of it
+        said = tidy(plan[-1]["answer"] or "") if plan and self.answer["status"] == "answered" else ""
         return Past(
             self.standalone,
             said,

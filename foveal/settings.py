@@ -21,7 +21,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_valid
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from foveal.errors import BadConfig
-from foveal.types import PLAN_CODES, PROFILES, Budget
+from foveal.types import PLAN_CODES, PROFILES, ROLES, Budget
 
 PREFIX = "FOVEAL_"
 FILE_NAME = "foveal.toml"
@@ -64,9 +64,13 @@ class Settings(BaseSettings):
     )
 
     index: Path | None = Field(None, description="folder of the collection to search")
-    model: str = Field("embedded", description="model of every role: embedded, llama:PATH.gguf or scripted:FILE")
+    model: str = Field(
+        "embedded", description="model of every role: embedded, llama:PATH.gguf, hf:FOLDER_OR_NAME or scripted:FILE"
+    )
     planner_model: str | None = Field(None, description="model that plans, when not `model`")
-    answer_model: str | None = Field(None, description="model that answers, when not `model`")
+    solver_model: str | None = Field(None, description="model that answers the sub-questions, when not `model`")
+    answer_model: str | None = Field(None, description="model that writes the answer, when not `model`")
+    judge_model: str | None = Field(None, description="model that judges answers, when not `model`")
     profile: Literal["fast", "balanced", "deep"] = Field("balanced", description="how much a run may spend")
     strategy: Literal["adaptive", "guided", "two_step", "direct"] = Field(
         "adaptive", description="how a question is planned"
@@ -75,6 +79,15 @@ class Settings(BaseSettings):
     sufficiency: float | None = Field(
         None, ge=0, le=1, description="how probable a passage must be to answer before it is read; default: as fitted"
     )
+    reranker: str = Field(
+        "none", description="what orders passages before they are read: none, model, listwise, listwise:full, "
+        "listwise:sliding, cross-encoder:DIR_OR_ID or maxsim:DIR_OR_ID",
+    )  # fmt: skip
+    selector: str = Field(
+        "fixed:8", description="how many of them are read: fixed:K, absolute:ETA,K, up-to-k:TAU,K, relative:RHO,K, "
+        "ratio-to-top:GAMMA,K, adjacent-gap:GAMMA,K, keep-argmax:K,ETA or dual-threshold:T_R,T_KC,K",
+    )  # fmt: skip
+    rerank_pool: int = Field(20, ge=1, le=100, description="most passages that the reranker is given")
     web: Literal["off"] = Field("off", description="web search; only `off` in this version")
     max_calls: int | None = Field(None, ge=1, description="most model calls, and most tool calls, of a run")
     max_usd: float | None = Field(None, ge=0, description="most money of a run, in US dollars")
@@ -86,13 +99,44 @@ class Settings(BaseSettings):
         None, description="postgresql://… of a server for checkpoints; default: a file in `home`"
     )
     threads: int | None = Field(None, ge=1, le=1024, description="processor threads; default: all there are")
+    image_embedder: str = Field(
+        "embedded", description="what pictures are found with: embedded, clip:DIR_OR_ID (CLIP, SigLIP) or st:DIR_OR_ID"
+    )
+    text_embedder: str = Field("embedded", description="what texts are found with: embedded or st:DIR_OR_ID")
+    page_embedder: str = Field(
+        "off", description="what pages are found by their looks with: off or st:DIR_OR_ID (the ColPali family)"
+    )
+    hubness: Literal["off", "dualis", "dynamic"] = Field(
+        "off", description="correct picture search for pictures that are near to everything: off, dualis or dynamic"
+    )
+    document_means: int = Field(
+        0, ge=0, le=1000, description="documents found by the mean of their passages before those are compared; 0: off"
+    )
     ocr: bool = Field(True, description="read the text in pictures")
+    llama_context: int | None = Field(
+        None, ge=512, description="tokens of a prompt and its reply for llama: models; default: by file and memory"
+    )
+    hub_url: str = Field("https://huggingface.co", description="address of the hub that models are pulled from")
+    plans_freely: bool | None = Field(
+        None, description="whether models plan without the guided skeleton; default: by size, openai: if priced"
+    )
+    hf_device: str = Field(
+        "auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="device of hf: models: auto, cpu, mps or cuda:N"
+    )
+    hf_dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="numbers of hf: models: auto, float32, bfloat16 or float16"
+    )
+    hf_batch: int = Field(8, ge=1, le=256, description="most calls that an hf: model works on at once")
     openai_base_url: str | None = Field(None, description="address of an OpenAI-compatible server")
     openai_api_key: SecretStr | None = Field(None, description="its key")
+    openai_timeout: float = Field(300.0, gt=0, description="most seconds of one call to it, with its retries")
+    openai_proxy: SecretStr | None = Field(None, description="proxy on the way to it; the environment's are not used")
+    openai_ca_file: Path | None = Field(None, description="certificates to trust there, beside the usual ones")
+    prices: Path | None = Field(None, description="TOML file of your own prices of tokens, before the shipped ones")
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
-    @field_validator("model", "planner_model", "answer_model")
+    @field_validator("model", "planner_model", "solver_model", "answer_model", "judge_model")
     @classmethod
     def _not_blank(cls, value: str | None) -> str | None:
         if value is not None and not value.strip():
@@ -117,6 +161,11 @@ class Settings(BaseSettings):
         if unknown := {c.strip() for c in value.split(",")} - {*PLAN_CODES, "all", "none"}:
             raise ValueError(f"{', '.join(sorted(unknown))}: choose all, none or from {', '.join(PLAN_CODES)}")
         return value
+
+    def models(self) -> dict[str, str]:
+        """Return the model spec of each role (:data:`foveal.types.ROLES`)."""
+        own = (self.planner_model, self.solver_model, self.answer_model, self.judge_model)
+        return {role: spec or self.model for role, spec in zip(ROLES, own, strict=True)}
 
     def codes(self) -> frozenset[str]:
         """Return the codes that may change a plan."""
@@ -204,7 +253,7 @@ def _read_file(config: Path | None, folder: Path | None) -> tuple[dict[str, Any]
     for key, value in values.items():
         if key not in Settings.model_fields:
             raise BadConfig(f"{path}:{lines.get(key, 1)}: unknown key `{key}`.", remedy=_suggest(key))
-        if isinstance(value, str) and key in ("index", "home", "cache"):
+        if isinstance(value, str) and key in ("index", "home", "cache", "prices", "openai_ca_file"):
             values[key] = path.parent / Path(value).expanduser()
     return values, lines, str(path)
 

@@ -70,8 +70,9 @@ async def _rewritten(foveal: Foveal, question: str, session: Session) -> tuple[R
     async def keep(entry: Entry) -> None:
         calls.append(entry)
 
-    model = await asyncio.to_thread(lambda: foveal.tools.models["planner"])
-    metered = MeteredModel(model, Meter(foveal.settings.budget(), Journal(keep=keep)))
+    await foveal.tools.prepare()
+    model = foveal.tools.models["planner"]
+    metered = MeteredModel(model, Meter(foveal.settings.budget(), Journal(keep=keep)), role="planner")
     pictures = [picture.sha256 for picture in session.pictures]
     return await rewrite_with(metered, question, session.past(), pictures, session.fresh()), calls
 

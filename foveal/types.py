@@ -201,6 +201,22 @@ PROFILES: Mapping[str, Budget] = {
 }
 
 
+ROLES = ("planner", "solver", "answerer", "judge")
+"""What models do in a run: plan it, answer its sub-questions, write the answer, judge it."""
+
+
+@dataclass(slots=True)
+class RoleUsage:
+    """What the model calls of one role have spent; ``seconds`` are those of its calls added up."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0
+    seconds: float = 0.0
+
+
 @dataclass(slots=True)
 class Usage:
     """What a run has spent. ``tool_calls`` counts by tool name; ``seconds`` is wall time."""
@@ -213,6 +229,8 @@ class Usage:
     cached: int = 0
     usd: float = 0.0
     seconds: float = 0.0
+    roles: dict[str, RoleUsage] = field(default_factory=dict)
+    """The model calls by what they were made for: one of :data:`ROLES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,21 +279,28 @@ class Answer:
         return {"schema": "foveal.answer/1", **{f.name: plain(getattr(self, f.name)) for f in fields(self)}}
 
 
+_PLAIN = (type(None), str, int, float, bool)
+_LISTS = (list, tuple, set, frozenset)
+
+
 def plain(value: Any) -> Any:
     """Return *value* as JSON data: dataclasses as mappings, an :class:`Answer` with its schema, tuples as lists.
 
     Several times as quick as ``dataclasses.asdict``, which copies every string.
     """
-    if value is None or isinstance(value, str | int | float):
+    if value.__class__ in _PLAIN or isinstance(value, _PLAIN):
         return value
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, _LISTS):
         return [plain(v) for v in value]
     if isinstance(value, Mapping):
         return {k: plain(v) for k, v in value.items()}
     if isinstance(value, Answer):
         return value.as_dict()
     names = getattr(value, "__dataclass_fields__", None)
-    return value if names is None else {name: plain(getattr(value, name)) for name in names}
+    if names is None:
+        return value
+    values = ((name, getattr(value, name)) for name in names)
+    return {name: v if v.__class__ in _PLAIN else plain(v) for name, v in values}
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,9 +330,12 @@ class Generation:
     prompt_tokens: int = 0
     cached_prompt_tokens: int = 0
     completion_tokens: int = 0
-    finish: Literal["stop", "length", "cancelled"] = "stop"
+    finish: Literal["stop", "length", "cancelled", "broken"] = "stop"
+    """Why it ended; ``broken``: the connection was lost in the middle, and the text is what had come."""
     logprob: float | None = None
     usd: float = 0.0
+    notes: tuple[str, ...] = ()
+    """What the user should know of this call, such as a prompt that the server cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +344,8 @@ class Capabilities:
 
     vision: bool = False
     json_schema: bool = False
+    json_object: bool = False
+    tools: bool = False
     logprobs: bool = False
     context_tokens: int = 4096
     plans_freely: bool = False
@@ -323,6 +353,12 @@ class Capabilities:
     usd_in: float = 0.0
     usd_out: float = 0.0
     """Price of a million prompt tokens and of a million completion tokens, in US dollars."""
+    picture_tokens: int = 2000
+    """The most that a picture counts as."""
+    parallel: int = 1
+    """Calls that may be under way at once with gain: independent questions of one step are asked so many at a time."""
+    notes: tuple[str, ...] = ()
+    """What the user should know before this model is used: what it lacks, and what stands in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +432,24 @@ class TextHit:
     image: str | None = None
     page: int | None = None
     url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a reranker judges: a passage, or a picture (its digest) with its caption as ``text``."""
+
+    text: str
+    title: str = ""
+    image: str | None = None
+    doc_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate by its index, and its score: see :class:`foveal.protocols.Reranker`."""
+
+    index: int
+    score: float
 
 
 @dataclass(frozen=True, slots=True)

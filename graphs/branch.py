@@ -13,16 +13,16 @@ from foveal.agents.names import long_names
 from foveal.agents.perceiver import SEARCHED
 from foveal.agents.values import fold, same_thing
 from foveal.errors import ENDING, BudgetExceeded, FovealError
+from foveal.graphs import composed, sight
 from foveal.graphs.identify import identify, picture_entry
 from foveal.graphs.lookup import in_order, look_up
 from foveal.graphs.regions import search_regions
+from foveal.graphs.reranking import LISTED, Ranked, rerank
 from foveal.graphs.state import BranchResult, BranchState, Finding, Research, entry_id
 from foveal.prompts.loader import render
 from foveal.tools.runs.journal import same_words
 from foveal.types import Evidence, ImageHit, Scope, SubQuestion, TextHit, ToolOutcome, Trouble
 
-PASSAGES = 8
-"""Passages that are put in order for the solver; it judges the first few."""
 SHOWN = 10
 """Look-alikes that are entered in the ledger."""
 
@@ -71,6 +71,8 @@ async def _titles(state: BranchState, work: Research) -> tuple[str, ...]:
 
 async def _called(state: BranchState, work: Research) -> ToolOutcome:
     """Make one tool call within the budget and the time that is left. Raises only what is :data:`ENDING`."""
+    if composed.is_composed(state):
+        state = await composed.edit(state, work)
     step = state["step"]
     work.emit("tool.called", {"tool": step.tool, "step": step.id, "query": step.query or step.text})
     outcome = await work.meter.tool_call(step.tool, _request(state), step.id, lambda: _TOOLS[step.tool](state, work))
@@ -100,15 +102,16 @@ async def _collection(state: BranchState, work: Research) -> list[Any]:
     assert work.collection is not None
     step = state["step"]
     query = step.query or step.text
+    depth = max(12, work.reranking.pool)
     if state.get("scope"):
-        return list(await work.collection.search_text(query, k=12, scope=state["scope"]))
+        return list(await work.collection.search_text(query, k=depth, scope=state["scope"]))
     titled: list[str] = list(state.get("about", ()))
     for name in state.get("names", ()):
         titled += [d.id for d in await work.collection.find_title(name, k=12)]
     hits: list[TextHit] = []
     if titled:
         hits += await work.collection.search_text(query, k=8, scope=Scope(doc_ids=tuple(dict.fromkeys(titled))))
-    hits += await work.collection.search_text(query, k=30 if state.get("listing") else 12)
+    hits += await work.collection.search_text(query, k=LISTED if state.get("listing") else depth)
     return _once(hits)
 
 
@@ -148,6 +151,8 @@ async def _image_search(state: BranchState, work: Research) -> list[Any]:
 
 async def _picture_search(state: BranchState, work: Research) -> list[Any]:
     assert work.collection is not None
+    if composed.is_composed(state):
+        return await composed.search(state, work)
     return list(await work.collection.search_pictures(state["step"].query or state["step"].text, k=10))
 
 
@@ -162,16 +167,22 @@ _TOOLS = {
 
 
 async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
-    """Put what was found in order and enter it in the ledger."""
+    """Put what was found in order, keep what is worth reading and enter it in the ledger."""
     work, step = runtime.context.at(state["step"].id), state["step"]
     found = state.get("found", [])
     now = work.now()
     ledger: dict[str, Evidence] = {}
+    ranked = Ranked(found)
+    if step.tool in ("collection", "visit", "web"):
+        ranked = await rerank(order(found, state), state, work)
+    elif step.tool == "picture_search" and work.reranking.make is not None:
+        ranked = await rerank(found, state, work)
     if step.tool in ("image_search", "crop", "picture_search"):
+        found = ranked.hits
         for n, hit in enumerate(found[:SHOWN], 1):
             ledger[entry_id(step, n)] = picture_entry(step, n, hit, now)
     elif step.tool in ("collection", "visit", "web"):
-        for n, hit in enumerate(order(found, state), 1):
+        for n, hit in enumerate(ranked.hits, 1):
             ledger[entry_id(step, n)] = Evidence(
                 id=entry_id(step, n),
                 kind="page" if hit.page is not None else "text",
@@ -190,31 +201,14 @@ async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]
                 retrieved_at=now,
             )
     elif state.get("perception") and state["perception"]:
-        seen = state["perception"]
-        ledger[entry_id(step, 1)] = Evidence(
-            id=entry_id(step, 1),
-            kind="image",
-            doc_id=f"picture:{seen.image[:12]}",
-            title="the picture itself",
-            quote=seen.ocr,
-            part="ocr",
-            end=len(seen.ocr),
-            image=seen.image,
-            score=1.0,
-            tool="none",
-            sub_question=step.id,
-            retrieved_at=now,
-        )
-    for item in ledger.values():
-        work.emit(
-            "evidence.added",
-            {"id": item.id, "title": item.title, "doc_id": item.doc_id, "step": step.id, "score": item.score},
-        )
-    return {"evidence": ledger}
+        ledger[entry_id(step, 1)] = sight.itself(step, 1, state["perception"], now)
+    sight.told(ledger.values(), step, work)
+    return {"evidence": ledger, "found": ranked.hits if ranked.reordered else found, "rejected": ranked.rejected,
+            "notes": ranked.warnings}  # fmt: skip
 
 
 def order(hits: Sequence[TextHit], state: BranchState) -> list[TextHit]:
-    """Return the passages worth reading, best first: about the thing named, alike in meaning, found by words."""
+    """Return the passages, best first: about the thing named, alike in meaning, found by words."""
     names, about = state.get("names", ()), set(state.get("about", ()))
     folded = [fold(n) for n in names if fold(n)]
 
@@ -229,8 +223,7 @@ def order(hits: Sequence[TextHit], state: BranchState) -> list[TextHit]:
             score += 0.1
         return score + (0.05 if hit.lexical_rank is not None and hit.lexical_rank <= 5 else 0.0)
 
-    ranked = sorted(hits, key=lambda h: (-rating(h), h.doc_id, h.start))
-    return ranked[: 30 if state.get("listing") else PASSAGES]
+    return sorted(hits, key=lambda h: (-rating(h), h.doc_id, h.start))
 
 
 async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
@@ -257,7 +250,14 @@ async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any
     retrieved = tuple(dict.fromkeys([*used, *(e.doc_id for e in in_order(ledger))]))
     work.emit("subquestion.finished", {"step": finding.step})
     return {
-        "findings": {step.id: replace(finding, retrieved=retrieved, attempt=step.attempts)},
+        "findings": {
+            step.id: replace(
+                finding,
+                retrieved=retrieved,
+                attempt=step.attempts,
+                warnings=(*finding.warnings, *state.get("notes", ())),
+            )
+        },
         "evidence": entry,
     }
 
@@ -265,8 +265,9 @@ async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any
 def _best_picture(state: BranchState) -> Finding:
     step, found = state["step"], state.get("found", [])
     if not found:
-        reason = "no picture matches the description"
-        return Finding(step.having(status="insufficient", reason=reason), troubles=(Trouble("EMPTY", step.id, reason),))
+        rejected = state.get("rejected")
+        code, reason = ("IRRELEVANT", rejected) if rejected else ("EMPTY", "no picture matches the description")
+        return Finding(step.having(status="insufficient", reason=reason), troubles=(Trouble(code, step.id, reason),))
     best: ImageHit = found[0]
     answered = step.having(
         status="answered",
@@ -280,7 +281,7 @@ def _best_picture(state: BranchState) -> Finding:
 
 
 async def _look(state: BranchState, work: Research) -> Finding:
-    """Read the answer off the text in the picture."""
+    """Look at the picture, or read the answer off the text in it."""
     step, seen = state["step"], state.get("perception")
     assert seen is not None
     if computed := chart.answer(step.text, seen.ocr):
@@ -294,6 +295,11 @@ async def _look(state: BranchState, work: Research) -> Finding:
                 reason=f"chart, {computed.reason}",
             )
         )
+    notes: tuple[str, ...] = ()
+    if work.solver.capabilities.vision:
+        found, notes = await sight.look(step, seen, work)
+        if found is not None:
+            return found
     call = await work.solver.generate(
         render("look", question=step.text, picture_text=seen.ocr[:3000]),
         max_tokens=48,
@@ -302,11 +308,12 @@ async def _look(state: BranchState, work: Research) -> Finding:
     )
     answer = call.text.strip().rstrip(".")
     if not answer or "answerable" in answer.lower():
-        return Finding(step.having(status="insufficient", reason="the picture's text does not tell"))
+        return Finding(step.having(status="insufficient", reason="the picture's text does not tell"), warnings=notes)
     return Finding(
         step.having(
             status="answered", answer=answer, values=(answer,), confidence=0.6, evidence_ids=(entry_id(step, 1),)
-        )
+        ),
+        warnings=notes,
     )
 
 

@@ -8,16 +8,17 @@ tokens and the time is kept back for the ending.
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from foveal.errors import ENDING, BudgetExceeded, FovealError
 from foveal.protocols import ChatModel
 from foveal.tools.runs import codec
-from foveal.tools.runs.journal import CallRecord, Journal, request_key, usage_of
+from foveal.tools.runs.journal import CallRecord, Journal, request_key
 from foveal.types import Budget, Capabilities, Generation, Message, ToolOutcome, Usage
 
 T = TypeVar("T")
@@ -27,8 +28,6 @@ MORE = "Raise it, or choose --profile deep."
 MORE_TIME = "Give more time with --deadline."
 AROUND = 16
 """Most tokens that a chat format puts around one message."""
-PICTURE = 2000
-"""Most tokens of one picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +45,8 @@ class Meter:
     def __init__(self, budget: Budget, journal: Journal | None = None, *, before: float = 0.0) -> None:
         self.budget = budget
         self.journal = journal or Journal()
+        self.notes: dict[str, None] = {}
+        """What the user should know of the model calls, each once, in order."""
         self._started = time.monotonic() - before
         self._open: list[Need] = []
         self._ended = asyncio.Event()
@@ -58,13 +59,11 @@ class Meter:
     @property
     def usage(self) -> Usage:
         """What the calls cost so far, without the wall time."""
-        return usage_of(self.journal.records)
+        return self.journal.spent
 
     def total(self) -> Usage:
         """Return what was spent, with the wall time so far."""
-        usage = self.usage
-        usage.seconds = round(self.elapsed, 3)
-        return usage
+        return replace(copy.deepcopy(self.usage), seconds=round(self.elapsed, 3))
 
     def seconds_left(self) -> float | None:
         """Return how long a call may still take; None when time is no limit."""
@@ -92,6 +91,7 @@ class Meter:
         told: Callable[[T], tuple[str, str, Generation | None]],
         recalled: Callable[[str], T],
         *,
+        role: str = "",
         ending: bool = False,
     ) -> tuple[T, bool]:
         """Make a call once: return its result and whether it was given back from an equal one.
@@ -119,7 +119,7 @@ class Meter:
                     cost = cost or Generation("")
                     record = CallRecord(
                         0, need.kind, name, step, status, round(started, 4), round(self.elapsed - started, 4),
-                        cost.prompt_tokens, cost.completion_tokens, cost.usd, False, cost.cached_prompt_tokens,
+                        cost.prompt_tokens, cost.completion_tokens, cost.usd, False, cost.cached_prompt_tokens, role,
                     )  # fmt: skip
                     await self.journal.add(record, key, reply)
                 self._open.remove(need)
@@ -199,17 +199,30 @@ class Meter:
 class MeteredModel:
     """A chat model whose every call passes a meter. :meth:`at` says which step the calls are for."""
 
-    def __init__(self, model: ChatModel, meter: Meter, *, step: str = "", ending: bool = False) -> None:
+    def __init__(self, model: ChatModel, meter: Meter, *, role: str = "", step: str = "", ending: bool = False) -> None:
         self._model = model
         self._meter = meter
+        self._role = role
         self._step = step
         self._ending = ending
         self.name = model.name
-        self.capabilities: Capabilities = model.capabilities
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do, as far as it is known by now."""
+        return self._model.capabilities
 
     def at(self, step: str, *, ending: bool = False) -> MeteredModel:
         """Return the same model, its calls booked on *step*; *ending* calls may use the reserve."""
-        return MeteredModel(self._model, self._meter, step=step, ending=ending)
+        return MeteredModel(self._model, self._meter, role=self._role, step=step, ending=ending)
+
+    def is_same(self, other: MeteredModel) -> bool:
+        """Say whether both roles are played by one model."""
+        return self._model is other._model
+
+    async def prepare(self) -> None:
+        """See :meth:`foveal.protocols.ChatModel.prepare`."""
+        await self._model.prepare()
 
     async def generate(
         self,
@@ -221,14 +234,20 @@ class MeteredModel:
         logprobs: bool = False,
         task: str = "",
         cancel: asyncio.Event | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> Generation:
-        """Pass the call on; see :class:`foveal.protocols.ChatModel`. Raises BudgetExceeded."""
+        """Pass the call on; see :class:`foveal.protocols.ChatModel`. Raises BudgetExceeded.
+
+        A reply that is given back is no longer written: *on_text* is not called for it.
+        """
         asked = {"schema": schema, "max_tokens": max_tokens, "stop": list(stop), "logprobs": logprobs}
+        told = {"on_text": on_text} if on_text is not None else {}
 
         async def make() -> tuple[None, Generation]:
             call = self._model.generate(
-                messages, schema=schema, max_tokens=max_tokens, stop=stop, logprobs=logprobs, task=task, cancel=cancel
-            )
+                messages, schema=schema, max_tokens=max_tokens, stop=stop, logprobs=logprobs, task=task, cancel=cancel,
+                **told,
+            )  # fmt: skip
             return None, await call
 
         return (await self._call("generate", messages, task, asked, max_tokens, make))[1]
@@ -287,14 +306,17 @@ class MeteredModel:
 
         try:
             need = await self._need(messages, longest)
-            result, _ = await self._meter.call(need, key, task, self._step, make, told, recalled, ending=self._ending)
+            result, _ = await self._meter.call(
+                need, key, task, self._step, make, told, recalled, role=self._role, ending=self._ending
+            )
         except TimeoutError:
             raise BudgetExceeded("The budget of seconds is spent.", remedy=MORE_TIME) from None
+        self._meter.notes |= dict.fromkeys((*self.capabilities.notes, *result[1].notes))
         return result
 
     async def _need(self, messages: Sequence[Message], longest: int) -> Need:
         """Return the most the call may cost: a token is at least a byte; tokens are counted only when it matters."""
-        extra = sum(AROUND + PICTURE * len(m.images) for m in messages)
+        extra = sum(AROUND + self.capabilities.picture_tokens * len(m.images) for m in messages)
         text = "".join(m.content for m in messages)
         need = self._priced(len(text.encode("utf-8", "replace")) + extra, longest)
         if self._meter.may_be_short(need):

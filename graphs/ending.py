@@ -2,40 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
 from foveal.agents import answerer, checker, perceiver
+from foveal.errors import ENDING, FovealError
 from foveal.graphs import progress
 from foveal.graphs.assess import NO_PROGRESS
 from foveal.graphs.state import Perception, Research, ResearchState
-from foveal.types import Answer, Hypothesis, Plan
+from foveal.prompts.loader import render
+from foveal.types import Answer, Citation, Hypothesis, Plan, SubQuestion
 
+SUPPORTED = 0.5
+"""How probable a judge must find it that the sources support an answer."""
 BLIND = "The model cannot see: pictures were read by image search, labels and OCR."
+READ = "The model cannot see: words in the pictures that are cited were read by OCR."
 
 
-async def synthesize(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
+async def conclude(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
+    """Synthesize the answer from what was found so far, check it, and finalize it: every path ends here.
+
+    One node, for none of the three waits for anything worth a checkpoint. An answer that triage gave is only finalized.
+    """
+    ended: dict[str, Any] = dict(state)
+    for stage in (finalize,) if state.get("answer") else (synthesize, check, finalize):
+        new = await stage(cast(ResearchState, ended), runtime.context)
+        ended |= {**new, "warnings": [*ended.get("warnings", []), *new.get("warnings", [])]}
+    return {"answer": ended["answer"]}
+
+
+async def synthesize(state: ResearchState, work: Research) -> dict[str, Any]:
     """Compose the answer from the last step, or say honestly what is missing."""
-    work, plan = runtime.context, progress.told(state["plan"])
+    plan = progress.told(state["plan"])
     steps, final = plan.steps, plan.steps[-1]
     ledger = state.get("evidence", {})
     used = progress.support(plan)
     citations = answerer.cite(used, ledger)
+    notes: tuple[str, ...] = ()
     if premise := progress.failed_premise(state["plan"]):
         text, status, reason = answerer.denied(premise, citations), "premise_false", "premise_false"
     elif final.status == "answered" and final.answer:
-        text, status, reason = answerer.compose(final, citations), "answered", "answered"
+        (text, notes), status, reason = await _worded(state, work, final, citations), "answered", "answered"
     else:
         text, status = answerer.unable(steps, citations), "insufficient"
         reason = _why_unanswered(state, work)
     confidence = min(s.confidence for s in progress.chain(plan)) if status == "answered" else 0.0
     return {
         "answer": _answer(state, work, text, status, reason, confidence, citations),
-        "stop_reason": reason,
+        "warnings": list(notes),
     }
+
+
+async def _worded(
+    state: ResearchState, work: Research, final: SubQuestion, citations: Sequence[Citation]
+) -> tuple[str, tuple[str, ...]]:
+    """Return the answer as code composes it, or as a strong model writes it when that holds, and warnings.
+
+    Words are told as they are written (``answer.delta``); what counts is the final answer.
+    """
+    composed = answerer.compose(final, citations)
+    writer = work.answerer.at(final.id, ending=True)
+    if not writer.capabilities.plans_freely or final.tool == "picture_search":
+        return composed, ()
+
+    def tell(piece: str) -> None:
+        work.emit("answer.delta", {"text": piece})
+
+    try:
+        text, faults = await answerer.write(writer, state["question"], _led(state), citations, on_text=tell)
+    except ENDING:
+        raise
+    except FovealError as problem:
+        return composed, (f"The answer is as it was found, in no sentence: {problem}",)
+    if faults:
+        return composed, (f"The answer that {writer.name} wrote was not taken: {'; '.join(faults)}.",)
+    return text, ()
+
+
+def _led(state: ResearchState) -> list[SubQuestion]:
+    """Return the steps that led to the answer, the last one last."""
+    return progress.chain(progress.told(state["plan"]))[::-1]
 
 
 def _why_unanswered(state: ResearchState, work: Research) -> str:
@@ -48,8 +97,11 @@ def _why_unanswered(state: ResearchState, work: Research) -> str:
     return "insufficient_evidence"
 
 
-async def check(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
-    """Verify the citations in code; an answer that fails becomes an abstention."""
+async def check(state: ResearchState, work: Research) -> dict[str, Any]:
+    """Verify the citations in code, and ask a judge that is another model than the solver.
+
+    An answer whose citations fail becomes an abstention; one that the judge doubts is told to be doubted.
+    """
     answer, ledger = state["answer"], state.get("evidence", {})
     if answer.status != "answered":
         return {}
@@ -62,17 +114,39 @@ async def check(state: ResearchState, runtime: Runtime[Research]) -> dict[str, A
             "answer": replace(answer, answer=text, status="insufficient", stop_reason="check_failed"),
             "warnings": notes,
         }
-    return {"warnings": notes}
+    return await _judged(state, work, notes)
 
 
-async def finalize(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
-    """Every path ends here: the answer with its ledger, plan and usage."""
-    work = runtime.context
+async def _judged(state: ResearchState, work: Research, notes: list[str]) -> dict[str, Any]:
+    """Return *notes*, and what the judge makes of the answer."""
+    answer = state["answer"]
+    if "plan" not in state or work.judge.is_same(work.solver):
+        return {"warnings": notes}
+    steps = _led(state)
+    asked = {**answerer.shown(answer.question, steps, answer.citations), "answer": answer.answer}
+    try:
+        judge = work.judge.at(steps[-1].id, ending=True)
+        supported, _ = await judge.yes_probability(render("support", **asked), task="support")
+    except ENDING:
+        raise
+    except FovealError as problem:
+        return {"warnings": [*notes, f"The answer was not judged: {problem}"]}
+    if supported >= SUPPORTED:
+        return {"warnings": notes}
+    doubted = replace(answer, confidence=round(min(answer.confidence, supported), 3))
+    told = f"The judge, {judge.name}, doubts that the sources support this answer ({supported:.2f})."
+    return {"answer": doubted, "warnings": [*notes, told]}
+
+
+async def finalize(state: ResearchState, work: Research) -> dict[str, Any]:
+    """Add to the answer its ledger, plan, warnings and usage."""
     answer = state["answer"]
     plan_ = state.get("plan", Plan())
     findings = state.get("findings", {})
     ranked = progress.merged_ranking(findings, plan_)
-    notes = [] if work.solver.capabilities.vision or not state["images"] else [BLIND]
+    eyes = work.answerer if work.strategy == "direct" else work.solver
+    blind = not eyes.capabilities.vision
+    notes = [BLIND] if blind and state["images"] else [READ] if blind and _read_in_pictures(state) else []
     notes += [f"Picture {n}: {', '.join(seen.flaws)}." for n, seen in enumerate(_seen(state), 1) if seen.flaws]
     shown = {s.image: findings[s.id].hypotheses for s in plan_.steps if s.image and s.id in findings}
     notes += [told for n, i in enumerate(state["images"], 1) if (told := _other(n, shown.get(i.sha256, ())))]
@@ -83,7 +157,7 @@ async def finalize(state: ResearchState, runtime: Runtime[Research]) -> dict[str
         plan_log=tuple(state.get("plan_log", [])),
         conflicts=tuple(progress.resolved(c, plan_) for c in state.get("conflicts", [])),
         hypotheses=shown,
-        warnings=(*notes, *dict.fromkeys(state.get("warnings", []))),
+        warnings=(*notes, *dict.fromkeys([*state.get("warnings", []), *work.meter.notes])),
         usage=work.meter.total(),
         retrieved=ranked,
     )
@@ -91,20 +165,17 @@ async def finalize(state: ResearchState, runtime: Runtime[Research]) -> dict[str
     return {"answer": answer}
 
 
-async def conclude(state: Mapping[str, Any], work: Research) -> Answer:
-    """Return the answer of a run that has no superstep left, from what it has found so far."""
-    ended: dict[str, Any] = dict(state)
-    runtime = Runtime(context=work)
-    for node in (synthesize, check, finalize):
-        new = await node(cast(ResearchState, ended), runtime)
-        ended |= {**new, "warnings": [*ended.get("warnings", []), *new.get("warnings", [])]}
-    return ended["answer"]
-
-
 def _other(number: int, hypotheses: Sequence[Hypothesis]) -> str:
     """Say what else a picture may show, when sight does not tell two things apart."""
     close = len(hypotheses) > 1 and hypotheses[0].score - hypotheses[1].score < perceiver.CLOSE
     return f"Picture {number} was taken for {hypotheses[0].name}; it may be {hypotheses[1].name}." if close else ""
+
+
+def _read_in_pictures(state: ResearchState) -> bool:
+    """Say whether the answer rests on words that were read in a picture."""
+    ledger = state.get("evidence", {})
+    cited = (ledger.get(c.evidence_id) for c in state["answer"].citations)
+    return any(e is not None and e.image and e.part == "ocr" for e in cited)
 
 
 def _seen(state: ResearchState) -> list[Perception]:

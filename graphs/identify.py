@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from foveal.agents import perceiver
 from foveal.agents.values import fold
-from foveal.graphs.state import BranchState, Finding, Research, entry_id
+from foveal.graphs.state import BranchState, Finding, Perception, Research, entry_id
 from foveal.types import Document, Evidence, Hypothesis, ImageHit, Label, SubQuestion, Trouble
 
 SEVERAL = 3
@@ -70,10 +70,14 @@ async def identify(state: BranchState, work: Research) -> tuple[Finding, dict[st
     titled = await _titled([n for label in labels for n in label.names], work)
     written = await _titled(perceiver.names_in([line.text for line in seen.lines]) if seen else [], work)
     generic = frozenset([t for t in Counter(h.title for h in hits) if await _is_generic(t, work)])
+    recognised = await _titled(seen.names, work) if seen else {}
     named = [d for d in {d.id: d for d in written.values()}.values() if not await _is_generic(d.title, work)]
-    weighed = perceiver.weigh(step.noun, hits, labels, titled=titled, generic=generic, written=named)[:KEPT]
-    _tell(step, weighed, labels, seen.ocr if seen else "", work)
-    entries = _entries(step, weighed, hits, {d.id: d for d in (*titled.values(), *named)}, work.now())
+    told = [(name, recognised.get(fold(name))) for name in (seen.names if seen else ())]
+    weighed = perceiver.weigh(step.noun, hits, labels, titled=titled, generic=generic, written=named, recognised=told)
+    weighed = weighed[:KEPT]
+    _tell(step, weighed, labels, seen, work)
+    documents = {d.id: d for d in (*titled.values(), *named, *recognised.values())}
+    entries = _entries(step, weighed, hits, documents, work.now())
     doubt = perceiver.doubt(weighed)
     trouble: tuple[Trouble, ...] = ()
     if not weighed or weighed[0].probability < perceiver.UNKNOWN:
@@ -101,7 +105,9 @@ def _looks_closer(step: SubQuestion, work: Research) -> bool:
     return first and work.strategy == "adaptive" and "AMBIGUOUS_ID" in work.codes and not work.meter.exhausted()
 
 
-def _tell(step: SubQuestion, weighed: Sequence[Hypothesis], labels: Sequence[Label], ocr: str, work: Research) -> None:
+def _tell(
+    step: SubQuestion, weighed: Sequence[Hypothesis], labels: Sequence[Label], seen: Perception | None, work: Research
+) -> None:
     work.emit(
         "perceived",
         {
@@ -117,7 +123,8 @@ def _tell(step: SubQuestion, weighed: Sequence[Hypothesis], labels: Sequence[Lab
                 for h in weighed
             ],
             "labels": [{"name": label.name, "probability": round(label.probability, 3)} for label in labels],
-            "ocr": ocr[:300],
+            "ocr": seen.ocr[:300] if seen else "",
+            **({"description": seen.description} if seen and seen.description else {}),
         },
     )
 

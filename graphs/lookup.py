@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from foveal.agents import perceiver, reader
+from foveal.agents import cited, perceiver, reader
 from foveal.agents.values import fold
+from foveal.graphs import sight
 from foveal.graphs.charted import corrected, read_off
 from foveal.graphs.dispute import dated, decide, stale
 from foveal.graphs.state import BranchState, Finding, Research
@@ -24,7 +25,8 @@ async def look_up(state: BranchState, work: Research) -> tuple[Finding, dict[str
     step = state["step"]
     evidence = in_order(state.get("evidence", {}))
     if not evidence:
-        return _without(step, "EMPTY", "nothing was found"), {}
+        rejected = state.get("rejected")
+        return _without(step, *(("IRRELEVANT", rejected) if rejected else ("EMPTY", "nothing was found"))), {}
     if step.purpose == "verify" and step.values:
         return await decide(state, evidence, work), {}
     names = state.get("names", ())
@@ -54,19 +56,40 @@ async def look_up(state: BranchState, work: Research) -> tuple[Finding, dict[str
     ]
     scope = state.get("scope")
     charted = await read_off(step.text, evidence, work, given=bool(scope and scope.page is not None))
+    solver = work.solver.capabilities
+    notes: tuple[str, ...] = ()
+    pictured = solver.vision and charted is None and await sight.is_picture(step.text, evidence[0], work)
+    if pictured:
+        seen, entries, notes = await sight.look_up(step, evidence, work)
+        if seen is not None:
+            return seen, entries
     solved = reader.Solved(charted, charted.confidence if charted else 0.0)
-    if charted is None and scope and (page := await _page(_first_found(state, evidence), work)):
-        solved = await reader.view(work.solver, step.text, page, sole=scope.page is not None)
-    if solved.reading is None and not (scope and scope.page is not None):
+    sole = scope is not None and scope.page is not None
+    first = _first_found(state, evidence)
+    if charted is None and scope and (page := await _page(first, work, whole=solver.plans_freely)):
+        if solver.plans_freely:
+            solved = await cited.solve(work.solver, step.text, [page], scoped=True, avoid=step.avoid)
+        else:
+            solved = await reader.view(work.solver, step.text, page, sole=sole)
+        notes += solved.warnings
+    if solved.reading is None and not sole:
         enough = reader.ENOUGH_SCOPED if scope else reader.ENOUGH
         enough = enough if work.sufficiency is None else work.sufficiency
-        solved = await reader.solve(
+        solved = await cited.solve(
             work.solver, step.text, passages, names=names, enough=enough, scoped=scope is not None, avoid=step.avoid
         )
+        notes += solved.warnings
     if solved.reading is None and solved.beside:
-        solved = await _elsewhere(*solved.beside, solved, work)
+        solved = await _elsewhere(solved.beside[0], solved.beside[1], solved, work)
+    if solved.reading is None and solver.vision and not pictured:
+        seen, entries, more = await sight.look_up(step, evidence, work)
+        notes += more
+        if seen is not None:
+            return replace(seen, warnings=(*notes, *seen.warnings)), entries
     if solved.reading is None:
-        return _without(step, "IRRELEVANT", f"the best passage answers it with {solved.best:.2f}", solved.best), {}
+        detail = f"no passage tells {solved.missing}" if solved.missing else ""
+        detail = detail or f"the best passage answers it with {solved.best:.2f}"
+        return replace(_without(step, "IRRELEVANT", detail, solved.best), warnings=notes), {}
     reading = solved.reading if charted else await corrected(step.text, solved.reading, evidence, work)
     answered = step.having(
         status="answered",
@@ -84,7 +107,7 @@ async def look_up(state: BranchState, work: Research) -> tuple[Finding, dict[str
     elif age := stale(step.text, entries[reading.passage.evidence_id], work):
         troubles = (Trouble("STALE", step.id, age),)
     rivals = (reading.answer, *(r.answer for r in solved.rivals)) if solved.rivals else ()
-    return Finding(answered, rivals=rivals, troubles=troubles), entries
+    return Finding(answered, rivals=rivals, troubles=troubles, warnings=notes), entries
 
 
 async def _elsewhere(answer: str, passage: reader.Passage, solved: reader.Solved, work: Research) -> reader.Solved:
@@ -119,15 +142,17 @@ def _first_found(state: BranchState, evidence: Sequence[Evidence]) -> Evidence:
     return next((e for e in evidence if found and e.doc_id == found[0].doc_id), evidence[0])
 
 
-async def _page(best: Evidence, work: Research) -> reader.Passage | None:
-    """Return the whole page that the best passage stands on, as one passage; None when it is not a page."""
+async def _page(best: Evidence, work: Research, *, whole: bool = False) -> reader.Passage | None:
+    """Return the page that the best passage stands on, as one passage: its beginning, or the *whole*; None when it is
+    not a page."""
     assert work.collection is not None
     document = await work.collection.document(best.doc_id) if best.page is not None else None
     if document is None:
         return None
     part: Part = "text" if len(document.text.strip()) > LEAST_TEXT else "ocr"
     words = document.text if part == "text" else document.ocr
-    return reader.Passage(best.id, best.doc_id, best.title, words[:PAGE_CHARS], part, 0, pictured=True)
+    words = words if whole else words[:PAGE_CHARS]
+    return reader.Passage(best.id, best.doc_id, best.title, words, part, 0, pictured=True)
 
 
 def _members(noun: str, names: Sequence[str], evidence: Sequence[Evidence]) -> list[Evidence]:

@@ -60,4 +60,6 @@ def _cut(
         data = io.BytesIO()
         improved(pixels).save(data, "PNG")
         whole = replace(blobs.put_bytes(data.getvalue(), name=image.name, origin="crop"), box=image.box)
-    return [whole, *(blobs.crop(image, box) for box in propose(pixels, seen.lines if seen else ()))]
+    proposed = propose(pixels, seen.lines if seen else ())
+    boxes = dict.fromkeys([*(seen.regions if seen else ()), *proposed])
+    return [whole, *(blobs.crop(image, box) for box in boxes)]

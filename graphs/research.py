@@ -1,4 +1,4 @@
-"""The research graph: perceive → triage → plan → dispatch ⇉ branch ⇉ assess → synthesize → check → finalize.
+"""The research graph: perceive → plan (triage first) → dispatch ⇉ branch ⇉ assess → conclude.
 
 ``assess`` looks over what came back and re-plans (:mod:`foveal.graphs.replan`); ``dispatch`` sends out what is ready
 and goes round again, while the budget lasts.
@@ -15,13 +15,13 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from foveal.agents import perceiver, planner
+from foveal.agents import chart, perceiver, planner
 from foveal.agents.names import proper_names
 from foveal.agents.values import fold
-from foveal.graphs import progress
+from foveal.graphs import progress, sight
 from foveal.graphs.assess import NO_PROGRESS, assess
 from foveal.graphs.branch import branch
-from foveal.graphs.ending import check, finalize, synthesize
+from foveal.graphs.ending import conclude
 from foveal.graphs.state import BranchState, Perception, Research, ResearchState
 from foveal.graphs.strategies.direct import answer_directly
 from foveal.tools.images.quality import flaws
@@ -34,24 +34,18 @@ def build_graph(checkpointer: Any = None) -> Any:
     graph = StateGraph(ResearchState, context_schema=Research)
     for name, node in {
         "perceive": perceive,
-        "triage": triage,
         "plan": plan,
         "branch": branch,
         "assess": assess,
-        "synthesize": synthesize,
-        "check": check,
-        "finalize": finalize,
+        "conclude": conclude,
     }.items():
         graph.add_node(name, node)
     graph.add_edge(START, "perceive")
-    graph.add_edge("perceive", "triage")
-    graph.add_conditional_edges("triage", after_triage, ["plan", "branch", "synthesize", "finalize"])
-    graph.add_conditional_edges("plan", dispatch, ["branch", "synthesize"])
+    graph.add_edge("perceive", "plan")
+    graph.add_conditional_edges("plan", dispatch, ["branch", "conclude"])
     graph.add_edge("branch", "assess")
-    graph.add_conditional_edges("assess", dispatch, ["branch", "synthesize"])
-    graph.add_edge("synthesize", "check")
-    graph.add_edge("check", "finalize")
-    graph.add_edge("finalize", END)
+    graph.add_conditional_edges("assess", dispatch, ["branch", "conclude"])
+    graph.add_edge("conclude", END)
     return graph.compile(checkpointer=checkpointer)
 
 
@@ -72,40 +66,47 @@ async def perceive(state: ResearchState, runtime: Runtime[Research]) -> dict[str
     return {"perceptions": seen, "scope": scope}
 
 
-async def triage(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
-    """Search nothing when the strategy forbids it or the pixels hold the answer."""
-    work, question = runtime.context, state["question"]
+async def triage(state: ResearchState, work: Research) -> dict[str, Any]:
+    """Return a plan or an answer when the strategy forbids to search or the pixels suffice; else what was seen."""
+    question = state["question"]
     if work.strategy == "direct":
         return await answer_directly(state, work)
-    texts = [p for p in state["perceptions"].values() if perceiver.pixels_suffice(question, p.ocr)]
+    seen = state["perceptions"]
+    # what code reads off a chart is exact: there is nothing better to be seen
+    if work.solver.capabilities.vision and seen and not any(chart.answer(question, p.ocr) for p in seen.values()):
+        glanced, looked = await sight.glance(state, work)
+        if looked and "plan" not in glanced:
+            known = await sight.recognise(state, work)
+            return {**known, "warnings": [*glanced["warnings"], *known["warnings"]]}
+        if looked:
+            return glanced
+    else:
+        glanced = {}
+    texts = [p for p in seen.values() if perceiver.pixels_suffice(question, p.ocr)]
     if state["images"] and len(texts) == len(state["images"]):
         step = SubQuestion("s1", question, purpose="lookup", tool="none", image=texts[0].image)
-        return _created(work, Plan((step,), source="triage"), "the picture itself holds text that may answer")
-    return {}
-
-
-def after_triage(
-    state: ResearchState, runtime: Runtime[Research]
-) -> list[Send] | Literal["plan", "synthesize", "finalize"]:
-    """Go on to planning unless triage already decided."""
-    if state.get("answer"):
-        return "finalize"
-    return dispatch(state, runtime) if state.get("plan") else "plan"
+        plan = Plan((step,), source="triage")
+        return {**glanced, **_created(work, plan, "the picture itself holds text that may answer")}
+    return glanced
 
 
 async def plan(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
-    """Make the typed plan."""
+    """Make the typed plan, unless triage already decided."""
     work = runtime.context
-    question = state["question"]
+    seen = await triage(state, work)
+    if "plan" in seen or "answer" in seen:
+        return seen
+    question, perceptions = state["question"], seen.get("perceptions", state["perceptions"])
     if state.get("scope"):
         question = planner.without_scope(question)
     if work.strategy == "two_step":
         made = planner.two_step(question, state["images"])
     else:
-        made = await planner.make_plan(question, state["images"], work.planner)
+        shown = {image: p.description for image, p in perceptions.items()}
+        made = await planner.make_plan(question, state["images"], work.planner, shown=shown)
     if known := state.get("known"):
         made = replace(made, steps=tuple(_recalled(s, known) for s in made.steps))
-    return _created(work, made, "; ".join((f"{len(made.steps)} steps ({made.source})", *made.notes)))
+    return {**seen, **_created(work, made, "; ".join((f"{len(made.steps)} steps ({made.source})", *made.notes)))}
 
 
 def _recalled(step: SubQuestion, known: Mapping[str, SubQuestion]) -> SubQuestion:
@@ -116,15 +117,18 @@ def _recalled(step: SubQuestion, known: Mapping[str, SubQuestion]) -> SubQuestio
     return earlier.having(id=step.id, text=step.text, depends_on=(), reason=f"known from before: {earlier.reason}")
 
 
-def dispatch(state: ResearchState, runtime: Runtime[Research]) -> list[Send] | Literal["synthesize"]:
+async def dispatch(state: ResearchState, runtime: Runtime[Research]) -> list[Send] | Literal["conclude"]:
     """Send every ready sub-question at once, while something moves and the budget lasts; a premise that fails ends it.
 
-    An edge and not a node: a superstep of its own would do nothing but cost time.
+    An edge and not a node: a superstep of its own would do nothing but cost time. A coroutine, because LangGraph
+    hands plain functions to a thread.
     """
+    if state.get("answer"):
+        return "conclude"
     ready = progress.ready(state["plan"])
     still = state.get("stale_rounds", 0) >= NO_PROGRESS
     if not ready or still or runtime.context.meter.exhausted() or progress.failed_premise(state["plan"]):
-        return "synthesize"
+        return "conclude"
     return [Send("branch", branch_input(state, step)) for step in ready]
 
 

@@ -5,15 +5,15 @@ with the square of the steps. A resume reads the newest checkpoint alone. Here a
 the findings) is a row an entry, every other channel is one row, and only rows that changed are written.
 
 A checkpoint saves a resume the way to where it stands; that no call is made again is the journal's work
-(:mod:`foveal.tools.runs.journal`). So checkpoints that follow each other within :data:`PAUSE` are passed over, and what
-a task wrote before its superstep was over is not kept: a resumed run takes those steps again, out of the journal.
+(:mod:`foveal.tools.runs.journal`). So of checkpoints that follow each other within :data:`PAUSE` only the last is
+written, at the end of it, when the run most likely waits for a call; a run that is over by then is spared it. What a
+task wrote before its superstep was over is not kept: a resumed run takes those steps again, out of the journal.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ from foveal.tools.runs.database import BUSY_SECONDS, translated
 from foveal.tools.runs.serde import StateSerializer
 
 PAUSE = 0.25
-"""Seconds after a checkpoint in which no other one is written."""
+"""Seconds for which a checkpoint waits for a newer one; the first, which holds what was asked, does not wait."""
 LONG = 512
 """Bytes from which a row is compressed."""
 REMEMBERED = 64
@@ -74,7 +74,9 @@ class NewestSaver(BaseCheckpointSaver[int]):
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="foveal-checkpoints")
         self._written: dict[tuple[str, str], dict[str, Any]] = {}
         self._changed: dict[tuple[str, str], set[str]] = {}
-        self._put_at: dict[tuple[str, str], float] = {}
+        self._waiting: dict[tuple[str, str], tuple[RunnableConfig, Checkpoint, CheckpointMetadata]] = {}
+        self._writing: dict[tuple[str, str], asyncio.Future[Any]] = {}
+        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         with translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
@@ -171,7 +173,7 @@ class NewestSaver(BaseCheckpointSaver[int]):
 
     def delete_thread(self, thread_id: str) -> None:
         """Forget a thread."""
-        for known in (self._written, self._changed, self._put_at):
+        for known in (self._written, self._changed):
             for place in [place for place in known if place[0] == thread_id]:
                 known.pop(place, None)
         with translated(self._path), self._db as db:
@@ -199,14 +201,28 @@ class NewestSaver(BaseCheckpointSaver[int]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """See :meth:`put`; soon after another one the checkpoint is passed over."""
-        place, now = _place(config), time.monotonic()
+        """See :meth:`put`; raises what went wrong with an earlier checkpoint, for this one is written later."""
+        place = _place(config)
+        first = place not in self._changed
         self._changed.setdefault(place, set()).update(new_versions)
-        if now - self._put_at.get(place, -PAUSE) < PAUSE:
-            return _at(*place, checkpoint["id"])
-        self._put_at[place] = now
-        changed = dict.fromkeys(self._changed.pop(place), 0)
-        return await self._run(self.put, config, checkpoint, metadata, changed)
+        self._waiting[place] = config, checkpoint, metadata
+        if first or not PAUSE:
+            await self._write(place)
+        elif place not in self._timers:
+            if (before := self._writing.pop(place, None)) is not None:
+                await before
+            self._timers[place] = asyncio.get_running_loop().call_later(PAUSE, self._write_now, place)
+        return _at(*place, checkpoint["id"])
+
+    def _write_now(self, place: tuple[str, str]) -> None:
+        self._timers.pop(place)
+        self._writing[place] = writing = self._write(place)
+        writing.add_done_callback(lambda done: done.exception())  # of a run's last one nobody asks
+
+    def _write(self, place: tuple[str, str]) -> asyncio.Future[Any]:
+        changed = dict.fromkeys(self._changed[place], 0)
+        self._changed[place] = set()
+        return self._run(self.put, *self._waiting.pop(place), changed)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -214,11 +230,15 @@ class NewestSaver(BaseCheckpointSaver[int]):
         """Keep nothing: see above."""
 
     async def adelete_thread(self, thread_id: str) -> None:
-        """See :meth:`delete_thread`."""
+        """See :meth:`delete_thread`; what waits to be written is not."""
+        for waits in (self._timers, self._waiting, self._writing):
+            for place in [place for place in waits if place[0] == thread_id]:
+                if isinstance(left := waits.pop(place), asyncio.TimerHandle):
+                    left.cancel()
         await self._run(self.delete_thread, thread_id)
 
-    async def _run(self, work: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+    def _run(self, work: Any, *arguments: Any) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
 
     def _dump(self, value: Any) -> tuple[str, bytes]:
         kind, data = self.serde.dumps_typed(value)

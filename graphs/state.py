@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Annotated, Any, TypedDict
 
 from foveal import types
+from foveal.agents.selectors import Selector
 from foveal.graphs.budget import Meter, MeteredModel
-from foveal.protocols import BlobStore, Collection, Labeller, OcrReader, WebSearch
+from foveal.protocols import BlobStore, ChatModel, Collection, Labeller, OcrReader, Reranker, WebSearch
 from foveal.types import (
     PLAN_CODES,
     Answer,
@@ -24,13 +25,14 @@ from foveal.types import (
     OcrLine,
     Plan,
     PlanChange,
+    Region,
     Scope,
     SubQuestion,
     Tool,
     Trouble,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Of the state below: a checkpoint with another number is not resumed."""
 
 
@@ -44,6 +46,10 @@ class Perception:
     lines: tuple[OcrLine, ...] = ()
     flaws: tuple[str, ...] = ()
     """Why the picture may not be recognised: small, dark, blurred, flat; empty when it is good."""
+    description: str = ""
+    """What a model that sees says of it, with the names of what it recognises and where things are."""
+    names: tuple[str, ...] = ()
+    regions: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,6 @@ class ResearchState(TypedDict, total=False):
     """Entries of the ledger when the last round was assessed."""
     stale_rounds: int
     """Rounds in a row that brought no new evidence and no answer."""
-    stop_reason: str
     answer: Answer
 
 
@@ -127,8 +132,22 @@ class BranchState(TypedDict, total=False):
     perception: Perception | None
     image: ImageRef | None
     found: list[Any]
+    rejected: str
+    """Why nothing of what was found is read; empty otherwise."""
+    notes: tuple[str, ...]
+    """Warnings from before the step was solved."""
     evidence: Annotated[dict[str, Evidence], merge]
     findings: Annotated[dict[str, Finding], merge]
+
+
+@dataclass(frozen=True, slots=True)
+class Reranking:
+    """How passages are chosen. ``make`` gives the reranker for a metered model; None leaves the search's order."""
+
+    make: Callable[[ChatModel], Reranker] | None = None
+    selector: Selector = field(default_factory=lambda: Selector("fixed", (8,)))
+    pool: int = 8
+    """The most passages that the reranker is given."""
 
 
 @dataclass(slots=True)
@@ -138,6 +157,8 @@ class Research:
     meter: Meter
     planner: MeteredModel
     solver: MeteredModel
+    answerer: MeteredModel
+    judge: MeteredModel
     collection: Collection | None
     blobs: BlobStore
     eye: Labeller
@@ -148,13 +169,14 @@ class Research:
     web: WebSearch | None = None
     codes: frozenset[str] = frozenset(PLAN_CODES)
     """Codes on which a re-plan may act."""
+    reranking: Reranking = Reranking()
     sufficiency: float | None = None
     """Probability from which a passage is read, instead of the fitted ones."""
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def at(self, step: str) -> Research:
-        """Return the same context with model calls booked on *step*."""
-        return replace(self, planner=self.planner.at(step), solver=self.solver.at(step))
+        """Return the same context with the solver's calls booked on *step*."""
+        return replace(self, solver=self.solver.at(step))
 
 
 STATE_TYPES: tuple[type, ...] = (

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAPPED = ("agents", "tools", "graphs", "prompts")
 HEAVY = {
     "torch", "transformers", "chromadb", "langgraph", "onnxruntime", "rapidocr", "xllamacpp", "trafilatura",
-    "pypdfium2", "ddgs", "cv2",
+    "pypdfium2", "ddgs", "cv2", "openai", "jsonschema", "json_repair",
 }  # fmt: skip
 NETWORK = {
     "requests",
@@ -24,12 +24,15 @@ NETWORK = {
     "urllib.request",
     "http.client",
     "ddgs",
+    "openai",
 }
 NOT_THE_NETWORK = {
-    "foveal.tools.models.engine": {
-        "socket",
-        "http.client",
-    },  # llama.cpp in this process, by socket file or loopback
+    # the official client of the endpoint that the user names, and its errors
+    **{f"foveal.tools.models.openai_{part}": {"openai"} for part in ("endpoint", "errors", "retry", "wire")},
+    # llama.cpp in this process, by socket file or loopback
+    "foveal.tools.models.engine": {"socket"},
+    "foveal.tools.models.door": {"socket", "http.client"},
+    "foveal.tools.models.hub": {"httpx2"},  # fetches models, when a person asks for one
     "foveal.tools.index.lock": {"socket"},  # this machine's name
 }
 

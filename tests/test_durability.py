@@ -34,7 +34,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from fakes.world import *
 import chromadb
-from foveal.graphs import branch, checkpoints, research, saver
+from foveal.graphs import branch, checkpoints, ending, research, saver
 from foveal.tools.images import decode
 from foveal.tools.runs import lease, recorder
 
@@ -42,7 +42,8 @@ folder = Path(sys.argv[2])
 settings = Settings(**json.loads(sys.argv[3]))
 
 def killing(node, where):
-    home = branch if node in ("execute", "read", "solve") else research
+    stages = {branch: ("execute", "read", "solve"), ending: ("synthesize", "check", "finalize")}
+    home = next((m for m, names in stages.items() if node in names), research)
     real = getattr(home, node)
     async def wrapped(state, runtime):
         if where == "first":
@@ -111,6 +112,8 @@ def stable(answer: dict[str, Any]) -> dict[str, Any]:
     for evidence in data["evidence"]:
         del evidence["retrieved_at"]
     del data["usage"]["seconds"], data["usage"]["cached"]
+    for spent in data["usage"]["roles"].values():
+        del spent["seconds"]
     return {k: v for k, v in data.items() if k != "run_id"}
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from foveal.cli.output import one_line
+from foveal.cli.output import one_line, table
 from foveal.cli.plan_state import Step, outcome_of
-from foveal.types import Answer, Citation, Usage
+from foveal.types import Answer, Citation, Usage, plain
 
 BLOB_FOLDER = "blobs"
 
@@ -66,6 +66,27 @@ def usage_line(usage: Usage) -> str:
     searches = sum(usage.tool_calls.values())
     money = f", {usage.usd:.4f} USD" if usage.usd else ""
     return f"{usage.model_calls} model calls, {searches} searches, {usage.seconds:.1f} s{money}"
+
+
+def role_table(roles: Mapping[str, Mapping[str, Any]], models: Mapping[str, str]) -> str:
+    """Return what each role spent, a line a role; *roles* in JSON form, *models* the name of each role's model."""
+    head = ("role", "model", "calls", "tokens in", "cached", "out", "seconds", "USD")
+    rows = [
+        (
+            role or "-", models.get(role, ""), str(spent["calls"]), str(spent["prompt_tokens"]),
+            str(spent["cached_prompt_tokens"]), str(spent["completion_tokens"]), f"{spent['seconds']:.1f}",
+            f"{spent['usd']:.4f}",
+        )
+        for role, spent in roles.items()
+    ]  # fmt: skip
+    return table(head, rows)
+
+
+def spent_by_role(answer: Answer) -> str:
+    """Return that table when it tells something, money was paid or several models were at work; else nothing."""
+    models = answer.config.get("models") or {}
+    used = {models.get(role) for role in answer.usage.roles}
+    return role_table(plain(answer.usage.roles), models) if answer.usage.usd or len(used) > 1 else ""
 
 
 def report(answer: Answer, index: Path | None) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from foveal.cli import options, seams
-from foveal.cli.answer_view import answer_lines, state_line
+from foveal.cli.answer_view import answer_lines, spent_by_role, state_line
 from foveal.cli.interrupt import run_until_interrupted
 from foveal.cli.kept import Kept
 from foveal.cli.output import note, print_json, say
@@ -34,7 +34,9 @@ def ask(
     web: options.Web = None,
     model: options.Model = None,
     planner_model: options.PlannerModel = None,
+    solver_model: options.SolverModel = None,
     answer_model: options.AnswerModel = None,
+    judge_model: options.JudgeModel = None,
     profile: options.Profile = None,
     strategy: options.Strategy = None,
     max_calls: options.MaxCalls = None,
@@ -68,7 +70,9 @@ def ask(
         web=web,
         model=model,
         planner_model=planner_model,
+        solver_model=solver_model,
         answer_model=answer_model,
+        judge_model=judge_model,
         profile=profile,
         strategy=strategy,
         max_calls=max_calls,
@@ -96,6 +100,8 @@ def show_answer(answer: Answer, settings: Settings, *, json: bool, quiet: bool, 
         for warning in answer.warnings:
             note(f"warning: {warning}")
         note(state_line(answer))
+        if spent := spent_by_role(answer):
+            note(spent)
     return EXIT_CODES[answer.status]
 
 

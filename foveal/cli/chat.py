@@ -43,7 +43,9 @@ def chat(
     web: options.Web = None,
     model: options.Model = None,
     planner_model: options.PlannerModel = None,
+    solver_model: options.SolverModel = None,
     answer_model: options.AnswerModel = None,
+    judge_model: options.JudgeModel = None,
     profile: options.Profile = None,
     strategy: options.Strategy = None,
     max_calls: options.MaxCalls = None,
@@ -59,8 +61,9 @@ def chat(
     A line is a question or a command (/help lists them). Piped in, lines are answered one by one.
     """
     settings = options.settings_of(
-        context, index=index, web=web, model=model, planner_model=planner_model, answer_model=answer_model,
-        profile=profile, strategy=strategy, max_calls=max_calls, max_usd=max_usd, deadline=deadline, persist=persist,
+        context, index=index, web=web, model=model, planner_model=planner_model, solver_model=solver_model,
+        answer_model=answer_model, judge_model=judge_model, profile=profile, strategy=strategy, max_calls=max_calls,
+        max_usd=max_usd, deadline=deadline, persist=persist,
     )  # fmt: skip
     store = seams.open_sessions(settings)
     if listing:

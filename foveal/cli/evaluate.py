@@ -47,7 +47,9 @@ def run(
     profile: options.Profile = None,
     model: options.Model = None,
     planner_model: options.PlannerModel = None,
+    solver_model: options.SolverModel = None,
     answer_model: options.AnswerModel = None,
+    judge_model: options.JudgeModel = None,
     max_calls: options.MaxCalls = None,
     max_usd: options.MaxUsd = None,
     deadline: options.Deadline = None,
@@ -64,7 +66,9 @@ def run(
         profile=profile,
         model=model,
         planner_model=planner_model,
+        solver_model=solver_model,
         answer_model=answer_model,
+        judge_model=judge_model,
         max_calls=max_calls,
         max_usd=max_usd,
         deadline=deadline,
@@ -220,7 +224,7 @@ def _config(settings: Settings) -> dict[str, Any]:
     from foveal.prompts.loader import prompts_hash
 
     keys = (
-        "model", "planner_model", "answer_model", "profile", "strategy", "web",
+        "model", "planner_model", "solver_model", "answer_model", "judge_model", "profile", "strategy", "web",
         "max_calls", "max_usd", "deadline", "ocr", "openai_base_url", "replan", "sufficiency",
     )  # fmt: skip
     values: dict[str, Any] = {key: getattr(settings, key) for key in keys}

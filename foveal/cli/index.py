@@ -87,14 +87,62 @@ def verify(context: typer.Context, index: options.Index = None, json: options.Js
 
 
 @app.command("rebuild")
-def rebuild(context: typer.Context, index: options.Index = None, json: options.Json = False) -> None:
-    """Make the vectors' store again from the collection's own rows."""
-    folder = seams.index_folder(options.settings_of(context, index=index))
-    vectors = _with_collection(folder, lambda collection: collection.rebuild())
+def rebuild(
+    context: typer.Context,
+    index: options.Index = None,
+    text_embedder: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="Embed all texts again with embedded or st:DIR_OR_ID.", show_default=False),
+    ] = None,
+    image_embedder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Embed all pictures again with embedded, clip:DIR_OR_ID or st:DIR_OR_ID.",
+            show_default=False,
+        ),
+    ] = None,
+    page_embedder: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="Embed the looks of all pages with st:DIR_OR_ID.", show_default=False),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Make the vectors' store again from the collection's own rows; with other embedders, all vectors."""
+    given = {"text_embedder": text_embedder, "image_embedder": image_embedder, "page_embedder": page_embedder}
+    settings = options.settings_of(context, index=index, **given)
+    folder = seams.index_folder(settings)
+    if not any(given.values()):
+        vectors = _with_collection(folder, lambda collection: collection.rebuild())
+        if json:
+            print_json({"schema": "foveal.index/1", "action": "rebuild", "vectors": vectors})
+        else:
+            say(f"rebuilt: {vectors} vectors")
+        return
+    stop = threading.Event()
+
+    def work() -> Any:
+        text, image = seams.make_embedders_of(settings, text=text_embedder, image=image_embedder)
+        pages = seams.make_page_embedder(settings) if page_embedder else None
+        done: dict[str, Any] = {}
+        with closing(seams.open_collection(folder)) as collection, Bar("rebuilding") as bar:
+            if text is not None or image is not None:
+                done |= asdict(collection.reembed(text, image, progress=bar.at, cancel=stop))
+            if pages is not None:
+                done["pages"] = collection.embed_pages(pages, progress=bar.at, cancel=stop)
+        return done
+
+    done = _run(work, stop)
     if json:
-        print_json({"schema": "foveal.index/1", "action": "rebuild", "vectors": vectors})
-    else:
-        say(f"rebuilt: {vectors} vectors")
+        print_json({"schema": "foveal.index/1", "action": "rebuild", "index": str(folder), **done})
+        return
+    if "vectors" in done:
+        say(f"rebuilt: {done['vectors']} vectors; {done['texts']} texts and {done['pictures']} pictures embedded now")
+        for role, name in done["embedders"].items():
+            say(f"{role.replace('_', ' ')}: {name}")
+    if "pages" in done:
+        say(f"embedded: {done['pages']} pages")
+    note(f"From now on set {' and '.join(f'{name} = {spec}' for name, spec in given.items() if spec)} to search it.")
 
 
 @app.command("stats")

@@ -27,8 +27,15 @@ Model = Annotated[
 PlannerModel = Annotated[
     str | None, typer.Option("--planner-model", metavar="SPEC", help="Model that plans.", show_default=False)
 ]
+SolverModel = Annotated[
+    str | None,
+    typer.Option("--solver-model", metavar="SPEC", help="Model that answers the sub-questions.", show_default=False),
+]
 AnswerModel = Annotated[
-    str | None, typer.Option("--answer-model", metavar="SPEC", help="Model that answers.", show_default=False)
+    str | None, typer.Option("--answer-model", metavar="SPEC", help="Model that writes the answer.", show_default=False)
+]
+JudgeModel = Annotated[
+    str | None, typer.Option("--judge-model", metavar="SPEC", help="Model that judges answers.", show_default=False)
 ]
 Profile = Annotated[
     str | None,

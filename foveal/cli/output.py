@@ -33,7 +33,7 @@ def one_line(text: str, longest: int = 240) -> str:
 def without_secrets(text: str) -> str:
     """Return *text* with the values of our secret variables masked, should a library have put one in."""
     for name, value in os.environ.items():
-        if name.startswith("FOVEAL_") and name.endswith(("_KEY", "_TOKEN", "_SECRET")) and len(value) >= 4:
+        if name.startswith(("FOVEAL_", "OPENAI_")) and name.endswith(("_KEY", "_TOKEN", "_SECRET")) and len(value) >= 4:
             text = text.replace(value, MASK)
     return text
 

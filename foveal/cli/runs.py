@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from foveal.cli import options, seams
+from foveal.cli.answer_view import role_table
 from foveal.cli.ask import answer_in, show_answer
 from foveal.cli.interrupt import run_until_interrupted
 from foveal.cli.kept import Kept
@@ -70,6 +71,9 @@ def show(context: typer.Context, run_id: Run, json: options.Json = False) -> Non
     say()
     if answer:
         say(f"{answer['status']} ({answer['stop_reason']}): {answer['answer']}")
+        if roles := answer["usage"].get("roles"):
+            say()
+            say(role_table(roles, run["config"].get("models") or {}))
     else:
         say(f"No answer yet. To go on: foveal runs resume {run_id}")
 

@@ -39,6 +39,23 @@ def open_collection(folder: Path) -> Any:
     return LocalCollection.open(folder)
 
 
+def make_page_embedder(settings: Settings) -> Any:
+    """Return the page embedder of the settings, or None. Raises BadConfig."""
+    from foveal.tools.embed.registry import make_page_embedder
+
+    return make_page_embedder(settings.page_embedder, settings)
+
+
+def make_embedders_of(settings: Settings, *, text: str | None, image: str | None) -> tuple[Any, Any]:
+    """Return the text embedder and the image embedder of the specs that are not None. Raises BadConfig."""
+    from foveal.tools.embed.registry import make_image_embedder, make_text_embedder
+
+    return (
+        make_text_embedder(text, settings) if text is not None else None,
+        make_image_embedder(image, settings) if image is not None else None,
+    )
+
+
 def open_sessions(settings: Settings) -> Any:
     """Return the :class:`foveal.sessions.SessionStore` of ``home``."""
     from foveal.sessions import SessionStore

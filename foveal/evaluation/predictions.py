@@ -43,7 +43,7 @@ class Prediction:
             id=question_id,
             answer=words.strip(),
             retrieved=tuple(answer.retrieved),
-            searches=sum(answer.usage.tool_calls.values()),
+            searches=sum(n for tool, n in answer.usage.tool_calls.items() if tool != "rerank"),
             seconds=round(seconds, 3),
             abstained=answer.status in ("insufficient", "premise_false"),
             status=answer.status,

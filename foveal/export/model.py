@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from foveal.export.rows import build
 from foveal.export.versions import PlanVersion, plan_versions
-from foveal.types import Citation, Event, Evidence, Hypothesis, ImageRef, Region, SubQuestion
+from foveal.tools.runs.journal import usage_of
+from foveal.types import Citation, Event, Evidence, Hypothesis, ImageRef, Region, RoleUsage, SubQuestion
 
 if TYPE_CHECKING:
     from foveal.tools.runs.store import CallRecord, RunRecord
@@ -85,6 +86,15 @@ class Gauge:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleRow:
+    """What the model calls of one role spent, and which model played it."""
+
+    role: str
+    model: str
+    spent: RoleUsage
+
+
+@dataclass(frozen=True, slots=True)
 class RunPage:
     """Everything the page shows, in its order."""
 
@@ -104,6 +114,7 @@ class RunPage:
     conflicts: tuple[Conflict, ...]
     calls: tuple[CallRecord, ...]
     gauges: tuple[Gauge, ...]
+    roles: tuple[RoleRow, ...]
     warnings: tuple[str, ...]
     config: tuple[tuple[str, str], ...]
     links: Mapping[str, str] = field(default_factory=dict)
@@ -136,6 +147,7 @@ def gather(
         conflicts=_conflicts(events, told, evidence, steps),
         calls=tuple(sorted(calls, key=lambda c: (c.started, c.seq))),
         gauges=_gauges(run.budget, calls, told),
+        roles=_roles(run.config or told.get("config") or {}, calls),
         warnings=tuple(dict.fromkeys([*map(str, told.get("warnings") or ()), *_told(events)])),
         config=tuple(_flat(run.config or told.get("config") or {})),
         links=links,
@@ -279,6 +291,11 @@ def _gauges(budget: Mapping[str, Any], calls: Sequence[CallRecord], answer: Mapp
     if spent or budget.get("usd"):
         gauges.append(Gauge("US dollars", float(spent), budget.get("usd")))
     return tuple(gauges)
+
+
+def _roles(config: Mapping[str, Any], calls: Sequence[CallRecord]) -> tuple[RoleRow, ...]:
+    models = config.get("models") or {}
+    return tuple(RoleRow(role, str(models.get(role, "")), spent) for role, spent in usage_of(calls).roles.items())
 
 
 def _with_marks(text: str, answer: Mapping[str, Any]) -> Iterator[str | int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from foveal.graphs.state import Research, ResearchState
@@ -18,8 +19,11 @@ async def answer_directly(state: ResearchState, work: Research) -> dict[str, Any
     step = SubQuestion("s1", state["question"], tool="none")
     work.emit("plan.created", {"steps": (step,), "source": "direct"})
     work.emit("subquestion.started", {"step": step})
-    call = await work.solver.generate(
-        render("direct", question=state["question"], seen="".join(seen)),
+    messages = render("direct", question=state["question"], seen="".join(seen))
+    if work.answerer.capabilities.vision:
+        messages[-1] = replace(messages[-1], images=tuple(i.sha256 for i in state["images"]))
+    call = await work.answerer.generate(
+        messages,
         max_tokens=48,
         stop=("\n",),
         task="direct",

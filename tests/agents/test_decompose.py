@@ -103,6 +103,23 @@ def test_picture_search_is_told_from_questions_about_pictures(question: str, ima
     assert not is_picture_search("Who painted the Mona Lisa?", 0)
 
 
+@pytest.mark.parametrize(
+    ("question", "composed"),
+    [
+        ("Find a picture like this one, but with two dogs.", True),
+        ("Show me a photo similar to this picture but at night", True),
+        ("Find an image of the same building but without the tower", True),
+        ("Which picture was painted by the same person, but earlier?", False),
+        ("Find the photo of this building's architect.", False),
+        ("Who built the tower in this picture?", False),
+    ],
+)
+def test_a_picture_like_this_one_but_different_is_searched_for(question: str, composed: bool) -> None:
+    shown = pictures(1)
+    first = decompose(question, shown).steps[0]
+    assert (first.tool == "picture_search" and first.image == shown[0].sha256) is composed
+
+
 @given(st.text(max_size=300), st.integers(0, 3))
 def test_any_text_gives_a_sound_plan(question: str, images: int) -> None:
     steps = decompose(question or "x", pictures(images)).steps

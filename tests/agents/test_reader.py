@@ -1,6 +1,15 @@
 from __future__ import annotations
 
-from foveal.agents.reader import Passage, solve
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foveal.agents.reader import Passage, Solved, solve
+from foveal.errors import BudgetExceeded
 from foveal.tools.models.scripted import ScriptedModel
 
 
@@ -78,3 +87,55 @@ async def test_a_value_that_is_the_thing_asked_about_is_no_answer() -> None:
     text = "Bel is a town in Ida County."
     solved = await solve(model, "Which county borders Ida County?", [passage("Bel", text)], names=("Ida County",))
     assert solved.reading is None
+
+
+class Judging(ScriptedModel):
+    """Says of the passage ``text n`` what the list has at n; notes how many calls were under way at once."""
+
+    def __init__(self, probabilities: list[float], parallel: int) -> None:
+        super().__init__([{"reply": " built", "repeat": True}])
+        self.capabilities = replace(self.capabilities, parallel=parallel)
+        self.probabilities = probabilities
+        self.under_way = self.most = self.asked = 0
+
+    async def yes_probability(self, messages: Any, **asked: Any) -> Any:
+        self.under_way += 1
+        self.asked += 1
+        self.most = max(self.most, self.under_way)
+        await asyncio.sleep(0)
+        self.under_way -= 1
+        value = self.probabilities[int(messages[-1].content.split("text ")[1].split()[0])]
+        if value < 0:
+            raise BudgetExceeded("spent")
+        return value, self._generation(messages, "Yes")
+
+
+async def judged(probabilities: list[float], parallel: int, question: str) -> tuple[Solved | str, Judging]:
+    model = Judging(probabilities, parallel)
+    passages = [passage("A", f"text {n} was built.", n) for n in range(len(probabilities))]
+    try:
+        return await solve(model, question, passages), model
+    except BudgetExceeded:
+        return "refused", model
+
+
+@given(
+    st.lists(st.sampled_from([-1.0, 0.1, 0.3, 0.5, 0.8, 0.95]), max_size=6),
+    st.integers(2, 5),
+    st.sampled_from(["Who did it?", "Was it built?"]),
+)
+def test_questions_asked_side_by_side_come_to_the_same(some: list[float], parallel: int, question: str) -> None:
+    alone, one = asyncio.run(judged(some, 1, question))
+    beside, several = asyncio.run(judged(some, parallel, question))
+    assert alone == beside and one.most <= 1 and several.most <= parallel
+    assert one.asked <= several.asked
+
+
+async def test_as_many_are_asked_at_once_as_the_model_takes() -> None:
+    _, model = await judged([0.1, 0.1, 0.1, 0.1], 3, "Who did it?")
+    assert (model.most, model.asked) == (3, 4)
+    _, model = await judged([0.95, 0.1, 0.1, 0.1], 3, "Who did it?")
+    assert model.asked == 3, "what is sure ends the search"
+    assert (await judged([0.95, -1.0], 2, "Who did it?"))[0] != "refused", "what was asked in vain does no harm"
+    with pytest.raises(BudgetExceeded):
+        await solve(Judging([0.1, -1.0], 2), "Who did it?", [passage("A", f"text {n} built", n) for n in range(2)])

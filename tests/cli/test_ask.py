@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from foveal.cli import plan_view
 from foveal.errors import BackendError, BadImage, IndexMissing, PolicyError
-from foveal.types import Event
+from foveal.types import Event, RoleUsage, Usage
 
 from .conftest import FakeFoveal, make_answer, make_events
 
@@ -66,15 +67,32 @@ def test_picture_of_the_collection_is_given_as_a_file(foveal: Any, fake: FakeFov
 
 def test_flags_become_settings(foveal: Any, fake: FakeFoveal) -> None:
     done = foveal("ask", "Which city?", "--index", "x", "--model", "scripted:f", "--planner-model", "a",
-                  "--answer-model", "b", "--profile", "fast", "--strategy", "guided", "--max-calls", 7,
+                  "--solver-model", "s", "--answer-model", "b", "--judge-model", "j",
+                  "--profile", "fast", "--strategy", "guided", "--max-calls", 7,
                   "--max-usd", 0.5, "--deadline", 9, "--web", "off")  # fmt: skip
     assert done.code == 0
     settings = fake.settings
     assert (settings.index, settings.model, settings.planner_model) == (Path("x"), "scripted:f", "a")
-    assert (settings.answer_model, settings.strategy) == ("b", "guided")
+    assert settings.strategy == "guided"
+    assert settings.models() == {"planner": "a", "solver": "s", "answerer": "b", "judge": "j"}
     budget = settings.budget()
     assert (budget.model_calls, budget.tool_calls, budget.usd, budget.seconds) == (7, 7, 0.5, 9)
     assert budget.rounds == 2
+
+
+def test_what_each_role_spent_is_shown_when_there_is_something_to_tell(foveal: Any, fake: FakeFoveal) -> None:
+    roles = {"planner": RoleUsage(1, 2100, 0, 80, 0.0123, 1.5), "solver": RoleUsage(4, 900, 300, 20)}
+    for models, usd, shown in (
+        ({"planner": "big", "solver": "small"}, 0.0, True),
+        ({"planner": "big", "solver": "big"}, 0.0123, True),
+        ({"planner": "big", "solver": "big"}, 0.0, False),
+    ):
+        usage = Usage(model_calls=5, usd=usd, roles=roles)
+        fake.script = partial(make_answer, usage=usage, config={"models": models})
+        told = foveal("ask", "Which city?")
+        assert ("planner  big" in told.err and "2100" in told.err and "0.0123" in told.err) is shown
+        assert "planner" not in told.out
+    assert json.loads(foveal("ask", "Which city?", "--json").out)["usage"]["roles"]["planner"]["usd"] == 0.0123
 
 
 @pytest.mark.parametrize("question", ["", "   ", "\n\t", "???", "…!", "—", "x" * 9000])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -65,6 +66,7 @@ def test_a_run_is_listed_shown_exported_and_forgotten(
 
     shown = foveal("runs", "show", run_id)
     assert shown.code == 0 and QUESTION in shown.out and "image_search" in shown.out and "Otto" in shown.out
+    assert re.search(r"solver +scripted +\d+ ", shown.out), "what each role spent"
     told = json.loads(foveal("runs", "show", run_id, "--json").out)
     assert told["schema"] == "foveal.run/1" and told["answer"] == answer
     assert len([c for c in told["calls"] if c["kind"] == "model"]) == answer["usage"]["model_calls"]

@@ -134,6 +134,14 @@ def test_gauges_tell_the_usage_and_without_an_answer_what_the_calls_cost() -> No
     assert cut["tokens"] == 610 + 60 + 450 + 12
 
 
+def test_what_each_role_spent_is_added_up_from_the_calls_that_were_made() -> None:
+    sample = abstention()
+    calls = [replace(c, role="solver") if c.kind == "model" else c for c in sample.calls]
+    page = gather(sample.run, sample.events, calls, sample.answer)
+    (row,) = page.roles
+    assert (row.role, row.model, row.spent.calls, row.spent.prompt_tokens) == ("solver", "scripted", 2, 610 + 450)
+
+
 def test_warnings_are_told_once() -> None:
     assert page_of(abstention()).warnings == (
         "The model cannot see: pictures were read by image search, labels and OCR.",

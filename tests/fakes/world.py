@@ -17,6 +17,7 @@ from foveal.settings import Settings
 from foveal.tools.index.collection import LocalCollection
 from foveal.tools.index.enrich import Embedders
 from foveal.tools.models.scripted import ScriptedModel
+from foveal.types import ROLES
 
 LAND = "{} is a country. Capital: {}. Area: {} square kilometres. Land borders: {}."
 KING = "{} has a king. In 1990 the throne of {} went to {}, who has ruled since."
@@ -114,5 +115,5 @@ def build(folder: Path, **changes: Any) -> Settings:
 def wired(settings: Settings, model: ScriptedModel) -> Foveal:
     """A Foveal whose weights are fakes; everything else is real."""
     foveal = Foveal(settings)
-    foveal.tools.__dict__.update(embedders=embedders(), models={"planner": model, "solver": model})
+    foveal.tools.__dict__.update(embedders=embedders(), models=dict.fromkeys(ROLES, model))
     return foveal

@@ -20,7 +20,7 @@ from foveal.graphs.state import Finding
 from foveal.settings import Settings
 from foveal.tools.index.collection import LocalCollection
 from foveal.tools.models.scripted import ScriptedModel
-from foveal.types import Answer, Citation, Evidence, OcrLine, Plan, Region, SubQuestion
+from foveal.types import ROLES, Answer, Citation, Evidence, OcrLine, Plan, Region, SubQuestion
 
 CAPITAL = "What is the capital of the country whose flag is shown?"
 NOTHING = [{"probability": 0.02, "repeat": True}, {"reply": "", "repeat": True}]
@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
 def foveal_of(settings: Settings, script: list[dict[str, Any]] | None = None) -> Foveal:
     made = Foveal(settings)
     model = ScriptedModel(script if script is not None else [])
-    made.tools.__dict__.update(embedders=embedders(), models={"planner": model, "solver": model})
+    made.tools.__dict__.update(embedders=embedders(), models=dict.fromkeys(ROLES, model))
     return made
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from foveal.errors import BadInput, BudgetExceeded
 from foveal.graphs.budget import Meter, MeteredModel
 from foveal.tools.models.scripted import ScriptedModel
-from foveal.tools.runs.journal import CallRecord, Journal, usage_of
+from foveal.tools.runs.journal import CallRecord, Entry, Journal, usage_of
 from foveal.types import Budget, Capabilities, Generation, Message, TextHit
 
 HIT = TextHit("d", "D", "words", "text", 0, 5, 0.5)
@@ -21,10 +21,8 @@ def asked(text: str) -> list[Message]:
     return [Message("user", text)]
 
 
-def spent(**cost: Any) -> Journal:
-    journal = Journal()
-    journal.records.append(CallRecord(1, "model", "read", "s1", "ok", 0.0, 0.1, **cost))
-    return journal
+def spent(**cost: int) -> Journal:
+    return Journal([Entry(CallRecord(1, "model", "read", "s1", "ok", 0.0, 0.1, **cost), "k")])  # type: ignore[arg-type]
 
 
 async def find(*items: Any) -> list[Any]:
@@ -176,3 +174,37 @@ async def test_a_model_call_does_not_outlast_the_deadline() -> None:
     with pytest.raises(BudgetExceeded, match="seconds"):
         await MeteredModel(Slow([]), meter).generate(asked("q"))
     assert [r.status for r in meter.journal.records] == ["timeout"]
+
+
+async def test_text_is_handed_on_as_it_is_written_and_not_for_a_reply_that_is_given_back() -> None:
+    meter, pieces = Meter(Budget()), list[str]()
+    model = MeteredModel(ScriptedModel([{"reply": "one two"}]), meter, role="answerer")
+    first = await model.generate(asked("q"), on_text=pieces.append)
+    again = await model.generate(asked("q"), on_text=pieces.append)
+    assert (first.text, again.text, "".join(pieces)) == ("one two", "one two", "one two")
+
+
+async def test_usage_is_added_up_by_role_and_given_back_calls_cost_nothing() -> None:
+    meter = Meter(Budget())
+    shared = ScriptedModel([{"reply": "x", "repeat": True}, {"probability": 0.5, "repeat": True}])
+    solver, judge = MeteredModel(shared, meter, role="solver"), MeteredModel(shared, meter, role="judge")
+    await solver.at("s1").generate(asked("a"))
+    await solver.at("s2").generate(asked("b"))
+    await judge.generate(asked("a"))
+    await judge.yes_probability(asked("a"))
+    usage = meter.usage
+    assert {role: spent.calls for role, spent in usage.roles.items()} == {"solver": 2, "judge": 1}
+    assert usage.cached == 1 and sum(s.prompt_tokens for s in usage.roles.values()) == usage.prompt_tokens
+    assert solver.is_same(judge) and not solver.is_same(MeteredModel(ScriptedModel([]), meter))
+
+
+async def test_pictures_are_part_of_the_request_and_of_what_it_may_cost() -> None:
+    sees = Capabilities(vision=True, picture_tokens=700)
+    model = ScriptedModel([{"reply": "first"}, {"reply": "second"}], capabilities=sees)
+    metered = MeteredModel(model, Meter(Budget(tokens=1000, seconds=None)))
+    shown = [Message("user", "q", ("a" * 64,))]
+    assert (await metered.generate(shown, max_tokens=10)).text == "first"
+    other = await metered.generate([Message("user", "q", ("b" * 64,))], max_tokens=10)
+    assert other.text == "second", "another picture is another question"
+    with pytest.raises(BudgetExceeded, match="tokens"):
+        await metered.generate([Message("user", "q", ("a" * 64, "b" * 64))], max_tokens=10)

@@ -19,7 +19,7 @@ from foveal.settings import Settings
 from foveal.tools.index.collection import LocalCollection
 from foveal.tools.index.enrich import Embedders
 from foveal.tools.models.scripted import ScriptedModel
-from foveal.types import OcrLine
+from foveal.types import ROLES, OcrLine
 
 BANKS = lying(["Bank of Bel", "Ida Savings", "Cor Credit"], [41, 23, 7])
 TREES = lying(["Bank of Bel", "Old Park", "Arx Hill"], [12, 30, 8])
@@ -60,7 +60,7 @@ def wired(tmp_path: Path, rows: list[dict[str, Any]], script: list[dict[str, Any
     collection.close()
     foveal = Foveal(Settings(index=tmp_path / "index", home=tmp_path / "home", cache=tmp_path / "cache", deadline=60))
     model = ScriptedModel(script)
-    foveal.tools.__dict__["models"] = {"planner": model, "solver": model}
+    foveal.tools.__dict__["models"] = dict.fromkeys(ROLES, model)
     foveal.tools.__dict__["embedders"] = embedders()
     return foveal
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import re
@@ -19,7 +20,7 @@ import pytest
 from fakes.world import FLAGS, QUESTION, SCRIPT, NotingModel, build, flag, noted, wired
 from langgraph.checkpoint.base import empty_checkpoint
 
-from foveal.errors import StoreUnavailable
+from foveal.errors import StorageFull, StoreUnavailable
 from foveal.graphs.checkpoints import open_checkpoints
 from foveal.graphs.saver import NewestSaver
 from foveal.graphs.state import STATE_TYPES
@@ -81,16 +82,34 @@ def test_only_the_newest_checkpoint_and_what_changed_is_written(saver: NewestSav
     assert saver.get_tuple(CONFIG) is None and rows(tmp_path / "checkpoints.db") == {}
 
 
-async def test_checkpoints_in_quick_succession_are_passed_over_but_no_change_is_lost(saver: NewestSaver) -> None:
+async def test_of_checkpoints_in_quick_succession_the_last_is_written_a_moment_later(
+    saver: NewestSaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foveal.graphs.saver.PAUSE", 0.05)
     at = await saver.aput(CONFIG, checkpoint(1, a=1, b=1), {}, {"a": 1, "b": 1})
     at = await saver.aput(at, checkpoint(2, a=1, b=2), {}, {"b": 2})
     found = await saver.aget_tuple(CONFIG)
     assert found is not None and found.checkpoint["channel_values"] == {"a": 1, "b": 1}
-    saver._put_at.clear()
-    saver._written["r1", ""] = {"a": 1, "b": 1}
-    await saver.aput(at, checkpoint(3, a=3, b=2), {}, {"a": 3})
+    at = await saver.aput(at, checkpoint(3, a=3, b=2), {}, {"a": 3})
+    await asyncio.sleep(0.1)
     found = await saver.aget_tuple(CONFIG)
     assert found is not None and found.checkpoint["channel_values"] == {"a": 3, "b": 2}
+    await saver.aput(at, checkpoint(4, a=4, b=2), {}, {"a": 4})
+    await saver.adelete_thread("r1")
+    await asyncio.sleep(0.1)
+    assert await saver.aget_tuple(CONFIG) is None, "what waited when the run ended is not written"
+
+
+async def test_row_58_what_kept_a_checkpoint_from_being_written_is_told_by_the_next(
+    saver: NewestSaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foveal.graphs.saver.PAUSE", 0.01)
+    at = await saver.aput(CONFIG, checkpoint(1, a=1), {}, {"a": 1})
+    monkeypatch.setattr(saver, "put", lambda *_: (_ for _ in ()).throw(StorageFull("The disk is full.")))
+    at = await saver.aput(at, checkpoint(2, a=2), {}, {"a": 2})
+    await asyncio.sleep(0.05)
+    with pytest.raises(StorageFull):
+        await saver.aput(at, checkpoint(3, a=3), {}, {"a": 3})
 
 
 def test_a_saver_that_was_opened_again_goes_on(saver: NewestSaver, tmp_path: Path) -> None:

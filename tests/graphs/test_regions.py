@@ -23,7 +23,7 @@ from foveal.tools.images.regions import iou
 from foveal.tools.index.collection import LocalCollection
 from foveal.tools.index.enrich import Embedders
 from foveal.tools.models.scripted import ScriptedModel
-from foveal.types import Answer, ImageHit, ImageRef, OcrLine, Region, SubQuestion
+from foveal.types import ROLES, Answer, ImageHit, ImageRef, OcrLine, Region, SubQuestion
 
 LAND = "{} is a country. Capital: {}."
 GROUND = (205, 205, 200)
@@ -90,7 +90,7 @@ async def foveal(tmp_path: Path) -> AsyncIterator[Foveal]:
     settings = Settings(index=tmp_path / "index", home=tmp_path / "home", cache=tmp_path / "cache", deadline=60)
     made = Foveal(settings)
     model = ScriptedModel([])
-    made.tools.__dict__.update(embedders=embedders, models={"planner": model, "solver": model})
+    made.tools.__dict__.update(embedders=embedders, models=dict.fromkeys(ROLES, model))
     async with made:
         yield made
 

@@ -19,7 +19,7 @@ from foveal.settings import Settings
 from foveal.tools.index.collection import LocalCollection
 from foveal.tools.index.enrich import Embedders
 from foveal.tools.models.scripted import ScriptedModel
-from foveal.types import Answer, OcrLine, Region
+from foveal.types import ROLES, Answer, OcrLine, Region
 
 LAND = "{} is a country. Capital: {}. Area: {} square kilometres. Land borders: {}."
 
@@ -74,7 +74,7 @@ def wired(settings: Settings, script: list[dict[str, Any]]) -> Foveal:
     """A Foveal whose weights are fakes; everything else is real."""
     foveal = Foveal(settings)
     model = ScriptedModel(script)
-    foveal.tools.__dict__.update(embedders=embedders(), models={"planner": model, "solver": model})
+    foveal.tools.__dict__.update(embedders=embedders(), models=dict.fromkeys(ROLES, model))
     return foveal
 
 

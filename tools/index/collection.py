@@ -6,19 +6,26 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from foveal.errors import BadImage, BadInput, IndexLocked, IndexMismatch
-from foveal.protocols import BlobStore
+from foveal.protocols import BlobStore, ImageEmbedder, TextEmbedder
+from foveal.tools.embed.pages import PageEmbedder
+from foveal.tools.embed.registry import in_one_space, spec_of
 from foveal.tools.index import project
+from foveal.tools.index.compose import ALPHA, BETA
 from foveal.tools.index.enrich import Embedders, OcrMode
 from foveal.tools.index.ingest import Ingestor, Progress
 from foveal.tools.index.lock import WriterLock
+from foveal.tools.index.options import SearchOptions
+from foveal.tools.index.pages import PageSearch, write_pages
 from foveal.tools.index.pictures import PictureSearch
 from foveal.tools.index.projection import Projection
+from foveal.tools.index.reembed import Reembedding, ReembedReport, meta_of
 from foveal.tools.index.report import IngestReport, Stats, VerifyReport
 from foveal.tools.index.rows import Rows
 from foveal.tools.index.scope import Name, scope_in
@@ -39,12 +46,15 @@ class LocalCollection:
     ``verify`` and ``stats`` block; call them in a thread from a coroutine.
     """
 
-    def __init__(self, folder: Path, embedders: Embedders | None, pictures: BlobStore | None) -> None:
+    def __init__(
+        self, folder: Path, embedders: Embedders | None, pictures: BlobStore | None, options: SearchOptions
+    ) -> None:
         from foveal.tools.images.store import FileBlobStore
 
         self.folder = folder
         self.blobs: Any = FileBlobStore(folder / "blobs")
         self._pictures = pictures
+        self._options = options
         self._embedders = embedders
         self._rows = Rows(folder)
         self._guard = threading.RLock()
@@ -59,7 +69,12 @@ class LocalCollection:
 
     @classmethod
     def open(
-        cls, path: str | Path, embedders: Embedders | None = None, *, pictures: BlobStore | None = None
+        cls,
+        path: str | Path,
+        embedders: Embedders | None = None,
+        *,
+        pictures: BlobStore | None = None,
+        options: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen
     ) -> LocalCollection:
         """Open an existing collection and repair what a crash left behind.
 
@@ -67,7 +82,7 @@ class LocalCollection:
         *pictures* is where the pictures of questions live, beside the collection's own.
         Raises IndexMissing, IndexCorrupt, IndexMismatch.
         """
-        collection = cls(Path(path).absolute(), embedders, pictures)
+        collection = cls(Path(path).absolute(), embedders, pictures, options)
         try:
             if embedders is not None:
                 _check_embedders(collection._rows.meta(), embedders, collection.folder)
@@ -79,12 +94,19 @@ class LocalCollection:
         return collection
 
     @classmethod
-    def create(cls, path: str | Path, embedders: Embedders, *, pictures: BlobStore | None = None) -> LocalCollection:
+    def create(
+        cls,
+        path: str | Path,
+        embedders: Embedders,
+        *,
+        pictures: BlobStore | None = None,
+        options: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen
+    ) -> LocalCollection:
         """Open the collection in *path*, made first if there is none. Raises as :meth:`open`, and
         StorageFull."""
         folder = Path(path).absolute()
         Store(folder, create=True).close()
-        return cls.open(folder, embedders, pictures=pictures)
+        return cls.open(folder, embedders, pictures=pictures, options=options)
 
     def close(self) -> None:
         """Let go of files and threads."""
@@ -117,6 +139,28 @@ class LocalCollection:
     async def search_pictures(self, description: str, *, k: int = 10) -> list[ImageHit]:
         """Documents with a picture that the words describe."""
         return await self._run(lambda: p.by_words(description, k) if (p := self._ready()[1]) else [])
+
+    @property
+    def composes(self) -> bool:
+        """Whether pictures and words can be one query: the image embedder reads words too."""
+        return self._embedders is not None and in_one_space(self._embedders.eye) is not None
+
+    async def search_composed(
+        self, image: ImageRef, text: str, *, caption: str = "", k: int = 10, alpha: float = ALPHA, beta: float = BETA
+    ) -> list[ImageHit]:
+        """Documents with a picture like *image*, which shows *caption*, but as *text* says (WeiMoCIR).
+
+        Raises BadInput when no model puts pictures and words into one space (:attr:`composes`).
+        """
+
+        def search() -> list[ImageHit]:
+            looks = self._ready()[1]
+            if looks is None or k <= 0 or not text.strip():
+                return []
+            vector = self._look(image)
+            return looks.composed(vector, text, caption, k, without=image.sha256, alpha=alpha, beta=beta)
+
+        return await self._run(search)
 
     async def content(self) -> str:
         """What tells whether documents were added, replaced or removed since it was asked last."""
@@ -164,7 +208,7 @@ class LocalCollection:
             try:
                 _check_embedders(store.meta(), self._embedders, self.folder)
                 if "text_dim" not in store.meta():
-                    store.set_meta(_embedder_meta(self._embedders))
+                    store.set_meta(meta_of(self._embedders.text, self._embedders.eye))
                 self._ready()
                 assert self._projection is not None
                 project.repair(store, self._projection, list(project.spaces_of(store.meta())))
@@ -217,6 +261,54 @@ class LocalCollection:
             finally:
                 store.close()
 
+    def reembed(
+        self,
+        text: TextEmbedder | None = None,
+        eye: ImageEmbedder | None = None,
+        *,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> ReembedReport:
+        """Make the vectors again with other embedders, from the rows and pictures; None keeps the one in use.
+
+        The old vectors serve until the new are whole. A run that was stopped goes on with the next call.
+        *progress* is called with (done, total, stage); setting *cancel* ends it after the current batch.
+        Raises Cancelled, IndexLocked, IndexCorrupt (a picture is lost), ModelError, StorageFull.
+        """
+        with WriterLock(self.folder):
+            store = Store(self.folder)
+            try:
+                if "text_dim" not in store.meta():
+                    raise BadInput(
+                        f"The collection in {self.folder} is empty.", remedy="Add to it with the embedders you want."
+                    )
+                work = Reembedding(store, self.blobs, text, eye, progress=progress, cancel=cancel)
+                try:
+                    work.prepare()
+                    with self._guard:
+                        if self._projection is not None:
+                            self._projection.close()
+                        self._projection, self._used, self._revision, self._features = None, None, -1, {}
+                        report = work.swap()
+                        if self._embedders is not None:
+                            used = self._embedders
+                            self._embedders = replace(used, text=text or used.text, eye=eye or used.eye)
+                        return report
+                finally:
+                    work.close()
+            finally:
+                store.close()
+
+    def embed_pages(
+        self, embedder: PageEmbedder, *, progress: Progress | None = None, cancel: threading.Event | None = None
+    ) -> int:
+        """Embed the tokens of every page and chart, for searches with that page embedder; return how many.
+
+        Raises Cancelled, IndexLocked, ModelUnavailable, StorageFull; what was there before stays then.
+        """
+        with WriterLock(self.folder):
+            return write_pages(self.folder, self._rows, self.blobs, embedder, progress=progress, cancel=cancel)
+
     def verify(self) -> VerifyReport:
         """Compare the two stores, vectors and pictures; nothing is changed."""
         return verify(self.folder, self._rows, self.blobs)
@@ -249,14 +341,27 @@ class LocalCollection:
             meta = self._rows.meta()
             spaces = project.spaces_of(meta)
             if spaces and (meta["projection"], spaces) != self._used:
+                _check_embedders(meta, self._embedders, self.folder)
                 if self._projection is not None:
                     self._projection.close()
                 folder = project.projection_folder(self.folder, meta)
                 self._projection = Projection(folder, spaces, index=self.folder)
                 self._projection.probe()
                 self._used = (meta["projection"], spaces)
-                self._text = TextSearch(self._rows, self._projection, self._embedders.text)
-                self._looks = PictureSearch(self._rows, self._projection, self._embedders.text)
+                self._text = TextSearch(
+                    self._rows,
+                    self._projection,
+                    self._embedders.text,
+                    document_means=self._options.document_means,
+                    pages=PageSearch(self.folder, self._rows, pages) if (pages := self._embedders.pages) else None,
+                )
+                self._looks = PictureSearch(
+                    self._rows,
+                    self._projection,
+                    self._embedders.text,
+                    in_one_space(self._embedders.eye),
+                    self._options.hubness,
+                )
             self._names = [
                 Name(row[0], row[1] or 0, row[2] or "")
                 for row in self._rows.all(
@@ -307,20 +412,16 @@ class LocalCollection:
         return self.blobs.open(image.sha256)
 
 
-def _embedder_meta(embedders: Embedders) -> dict[str, str]:
-    return {
-        "text_embedder": embedders.text.id,
-        "text_dim": str(embedders.text.dim),
-        "image_embedder": embedders.eye.id,
-        "image_dim": str(embedders.eye.dim),
-    }
-
-
 def _check_embedders(meta: dict[str, str], embedders: Embedders, folder: Path) -> None:
     """Vectors of two models do not compare: refuse to mix them."""
-    for key, value in _embedder_meta(embedders).items():
-        if key in meta and meta[key] != value:
-            raise IndexMismatch(
-                f"The collection in {folder} was made with {key.replace('_', ' ')} {meta[key]}; this is {value}.",
-                remedy="Use the models it was made with, or index the sources again into a new folder.",
-            )
+    for what, embedder in (("text", embedders.text), ("image", embedders.eye)):
+        made_with, dim = meta.get(f"{what}_embedder"), meta.get(f"{what}_dim")
+        if made_with is None or (made_with == embedder.id and dim == str(embedder.dim)):
+            continue
+        spec = meta.get(f"{what}_spec")
+        raise IndexMismatch(
+            f"The collection in {folder} was made with {what} embedder {made_with} ({dim} numbers); "
+            f"this is {embedder.id} ({embedder.dim}).",
+            remedy=f"Use the one it was made with{f' ({what}_embedder = {spec})' if spec else ''}, or make its vectors "
+            f"again with this one: foveal index rebuild --index {folder} --{what}-embedder {spec_of(embedder)}",
+        )

@@ -11,11 +11,13 @@ import numpy as np
 
 from foveal.errors import BadImage, BadInput, IndexMismatch
 from foveal.protocols import ImageEmbedder, Labeller, OcrReader, TextEmbedder
+from foveal.tools.embed.pages import PageEmbedder
 from foveal.tools.index.chunk import chunk_spans
+from foveal.tools.index.label_vectors import LabelVectors
 from foveal.tools.index.projection import bad_rows
 from foveal.tools.index.readers import RawDocument, clean
 from foveal.tools.index.report import IngestReport
-from foveal.tools.index.store import ChunkRow, DocumentRow, ImageRow
+from foveal.tools.index.store import ChunkRow, DocumentRow, ImageRow, indexed
 from foveal.tools.layout.text import LAYOUT, picture_text
 from foveal.types import Document, ImageRef, Label, Part
 
@@ -46,6 +48,7 @@ class Embedders:
     eye: ImageEmbedder
     labeller: Labeller | None = None
     ocr: OcrReader | None = None
+    pages: PageEmbedder | None = None
 
     def fingerprint(self, chunker: str, ocr_mode: OcrMode) -> str:
         """Names everything that a stored row depends on beside its source."""
@@ -99,7 +102,7 @@ class Enricher:
         self._blobs = blobs
         self._report = report
         self._ocr = ocr
-        self._label_vectors: dict[str, np.ndarray] = {}
+        self._labels = LabelVectors(self._embed)
 
     def draft(self, raw: RawDocument) -> Draft:
         """Keep the document's picture. A bad picture fails the document, unless it has words of its own."""
@@ -126,7 +129,7 @@ class Enricher:
         stage("embedding")
         for draft in drafts:
             draft.chunks = list(_pieces(draft))
-        texts = [_indexed(draft.raw.title, body) for draft in drafts for _, _, _, body in draft.chunks]
+        texts = [indexed(draft.raw.title, body) for draft in drafts for _, _, _, body in draft.chunks]
         vectors = self._embed(texts)
         rows: list[DocumentRow | str] = []
         at = 0
@@ -200,7 +203,7 @@ class Enricher:
             return "an embedder returned a zero or non-finite vector for it"
         image = None
         if draft.ref is not None and draft.features is not None:
-            image = ImageRow(draft.ref, draft.role, draft.labels, draft.features, self._expected_label(draft.labels))
+            image = ImageRow(draft.ref, draft.role, draft.labels, draft.features, self._labels.of(draft.labels))
         raw = draft.raw
         document = Document(
             id=raw.id, title=raw.title, text=raw.text, image=draft.ref.sha256 if draft.ref else None,
@@ -212,20 +215,6 @@ class Enricher:
             for (part, start, end, body), vector in zip(draft.chunks, vectors, strict=True)
         )
         return DocumentRow(document, raw.name, chunks, image)
-
-    def _expected_label(self, labels: Sequence[Label]) -> np.ndarray | None:
-        """The mean of the labels' text vectors weighted by probability, unit length (ConSE, Norouzi et al.
-        2014)."""
-        if not labels:
-            return None
-        new = [words for label in labels if (words := f"{label.name}: {label.gloss}") not in self._label_vectors]
-        if new:
-            self._label_vectors.update(zip(new, self._embed(new), strict=True))
-        total = np.zeros(self._models.text.dim, dtype=np.float32)
-        for label in labels:
-            total += label.probability * self._label_vectors[f"{label.name}: {label.gloss}"]
-        norm = float(np.linalg.norm(total))
-        return total / norm if np.isfinite(norm) and norm > 1e-6 else None
 
 
 def _pieces(draft: Draft) -> Iterator[tuple[Part, int, int, str]]:
@@ -251,10 +240,6 @@ def _label_words(draft: Draft) -> str:
         return ""
     kept = [label for label in draft.labels[:LABELS_KEPT] if label.probability >= LABEL_PROBABILITY]
     return "\n".join(f"{label.name}: {label.gloss}" for label in kept)
-
-
-def _indexed(title: str, body: str) -> str:
-    return f"{title}\n{body}" if body else title
 
 
 def _without_picture(raw: RawDocument) -> RawDocument:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Sequence
@@ -9,12 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foveal.errors import BadInput
 from foveal.protocols import TextEmbedder
-from foveal.tools.index.fuse import fts_query
+from foveal.tools.embed.registry import query_vector
+from foveal.tools.index.compose import composed_query, composed_scores, mean_by_owner
+from foveal.tools.index.fuse import fts_query, reciprocal_rank_fusion
+from foveal.tools.index.hubness import Hubness
+from foveal.tools.index.options import HubnessMode
 from foveal.tools.index.projection import Projection
 from foveal.tools.index.rows import Rows, stacked
 from foveal.tools.index.store import COLLECTION_OF_ROLE, ROLES
 from foveal.types import ImageHit
+
+_LOG = logging.getLogger(__name__)
 
 EXACT_LIMIT = 100_000
 """Up to so many pictures all are compared; beyond, Chroma proposes candidates."""
@@ -23,8 +31,26 @@ SHRINK = 8.0
 """Pictures that a small collection's mean is pulled towards zero by: one picture's mean is the picture
 itself."""
 
+FUSED = 50
+"""Depth of the lists that are fused."""
+BANK = 2048
+"""About how many pictures hubness is learnt from."""
+
 LABEL_WEIGHT, LEXICAL_WEIGHT = 0.2, 0.1
 """Flat around these values on captions and on glosses of photos; what matters is the maximum before them."""
+
+
+@dataclass(slots=True)
+class Corrections:
+    """How often the correction for hubness was asked, and changed what was found first."""
+
+    asked: int = 0
+    changed: int = 0
+
+    def count(self, changed: bool) -> None:
+        """Count one search, and tell the log of it."""
+        self.asked, self.changed = self.asked + 1, self.changed + changed
+        _LOG.info("hubness changed the first picture in %d of %d searches", self.changed, self.asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +60,13 @@ class _Looks:
     docs: list[str]
     matrix: np.ndarray
     centre: np.ndarray
+    lengths: np.ndarray
+    """Of the centred features before they were brought to unit length [n]."""
+    hubness: Hubness | None
+
+    def cosines(self, vector: np.ndarray) -> np.ndarray:
+        """Return the cosines of unit *vector* [dim] with the features as they were before, not centred [n]."""
+        return np.asarray((self.matrix @ vector) * self.lengths + self.centre @ vector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +86,26 @@ class _Words:
 
 class PictureSearch:
     """Searches pictures. Blocking; safe to call from several threads. Matrices are reloaded after a
-    commit."""
+    commit.
 
-    def __init__(self, rows: Rows, projection: Projection, embedder: TextEmbedder) -> None:
+    *shared* embeds texts into the space of the pictures, when there is such a model. With *hubness* the order by
+    looks is corrected (see :mod:`~foveal.tools.index.hubness`); the collection's own pictures are both banks.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        projection: Projection,
+        embedder: TextEmbedder,
+        shared: TextEmbedder | None = None,
+        hubness: HubnessMode = "off",
+    ) -> None:
         self._rows = rows
         self._projection = projection
         self._embedder = embedder
+        self._shared = shared
+        self._hubness = hubness
+        self.corrections = Corrections()
         self._lock = threading.Lock()
         self._revision = -1
         self._looks: dict[str, _Looks] = {}
@@ -72,6 +119,10 @@ class PictureSearch:
             looks = self._load_looks(role, vector)
             query = _unit(vector[None, :] - looks.centre)[0]
             scores = looks.matrix @ query
+            if looks.hubness is not None:
+                fixed = looks.hubness.corrected(scores[None], dynamic=self._hubness == "dynamic")[0]
+                self.corrections.count(bool(fixed.argmax() != scores.argmax()))
+                scores = fixed
             order = np.argsort(-scores, kind="stable")[: k + 1]
             scored += [(looks.docs[i], float(scores[i])) for i in order]
         return self._hits(sorted(scored, key=lambda pair: -pair[1]), k)
@@ -81,7 +132,8 @@ class PictureSearch:
 
         score = max(t, l) + LABEL_WEIGHT * l + LEXICAL_WEIGHT * BM25 / best BM25, with t the best cosine with a
         chunk of its text or OCR and l the cosine with its expected label vector (ConSE, Norouzi et al. 2014).
-        The maximum lets photos without a word compete with captioned ones.
+        The maximum lets photos without a word compete with captioned ones. Where pictures and texts are in one
+        space, this order and that by the pictures' own cosine are fused by reciprocal rank.
         """
         query = described(description)
         if not query.strip() or k <= 0:
@@ -89,14 +141,58 @@ class PictureSearch:
         words = self._load_words()
         if not words.docs:
             return []
-        vector = np.asarray(self._embedder.embed_texts([query]), dtype=np.float32)[0]
+        vector = query_vector(self._embedder, query)
         spoken = words.owner[~words.of_labels]
         told = np.zeros(len(words.docs), dtype=np.float32)
         np.maximum.at(told, spoken, (words.chunks @ vector)[~words.of_labels])
         seen = np.maximum(words.labels @ vector, 0.0)
         scores = np.maximum(told, seen) + LABEL_WEIGHT * seen + LEXICAL_WEIGHT * self._lexical(query, words)
-        order = np.argsort(-scores, kind="stable")[: k + 1]
-        return self._hits([(words.docs[i], float(scores[i])) for i in order], k)
+        depth = k + 1 if self._shared is None else max(k + 1, FUSED)
+        told_of = [(words.docs[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")[:depth]]
+        if self._shared is None:
+            return self._hits(told_of, k)
+        lists = [[doc for doc, _ in told_of], [doc for doc, _ in self._by_meaning(query, self._shared, depth)]]
+        return self._hits(reciprocal_rank_fusion(lists), k)
+
+    def _by_meaning(self, query: str, shared: TextEmbedder, depth: int) -> list[tuple[str, float]]:
+        """Documents by the cosine of their picture with the words, in the space of both."""
+        vector = query_vector(shared, query)
+        scored: list[tuple[str, float]] = []
+        for role in self._roles(("picture", "chart")):
+            looks = self._load_looks(role, vector)
+            cosines = looks.cosines(vector)
+            scored += [(looks.docs[i], float(cosines[i])) for i in np.argsort(-cosines, kind="stable")[:depth]]
+        return sorted(scored, key=lambda pair: -pair[1])[:depth]
+
+    def composed(
+        self, image: np.ndarray, text: str, caption: str, k: int, *, without: str, alpha: float, beta: float
+    ) -> list[ImageHit]:
+        """Documents with a picture like *image* [dim] but as *text* says (see :mod:`~foveal.tools.index.compose`).
+
+        The captions of a picture are the chunks of its document, and are compared as the text embedder sees them.
+        Pictures of the digest *without* are left out. Raises BadInput when no model puts both into one space.
+        """
+        if self._shared is None:
+            raise BadInput(
+                "This collection's image embedder does not read words: a picture and words make no query together.",
+                remedy="Describe what you look for in words, or use one that does: foveal index rebuild "
+                "--image-embedder clip:DIR_OR_ID",
+            )
+        words = self._load_words()
+        told, wanted = query_vector(self._embedder, text), query_vector(self._shared, text)
+        if caption.strip():
+            told = composed_query(self._embedder.embed_texts([caption])[0], told, alpha)
+        captions = mean_by_owner(words.chunks @ told, words.owner, len(words.docs)) if len(words.owner) else None
+        place = {doc: i for i, doc in enumerate(words.docs)}
+        left_out = {row[0] for row in self._rows.all("SELECT doc_id FROM images WHERE sha256 = ?", (without,))}
+        query = composed_query(image, wanted, alpha)
+        scored: list[tuple[str, float]] = []
+        for role in self._roles(("picture",)):
+            looks = self._load_looks(role, query)
+            said = [np.nan if captions is None or doc not in place else captions[place[doc]] for doc in looks.docs]
+            scores = composed_scores(looks.cosines(query), np.array(said), beta)
+            scored += [(d, float(s)) for d, s in zip(looks.docs, scores, strict=True) if d not in left_out]
+        return self._hits(sorted(scored, key=lambda pair: -pair[1]), k)
 
     def _lexical(self, query: str, words: _Words) -> np.ndarray:
         """Best BM25 of a document's chunks over the best of all, [n]."""
@@ -134,7 +230,14 @@ class PictureSearch:
                 rows = self._rows.all(f"{query} AND key IN ({marks})", (role, *(key for key, _ in near)))
             else:
                 rows = self._rows.all(f"{query} ORDER BY id", (role,))
-            looks = _Looks([row[0] for row in rows], _unit(stacked([row[1] for row in rows]) - centre), centre)
+            centred = stacked([row[1] for row in rows]) - centre
+            matrix, lengths = _unit(centred), np.linalg.norm(centred, axis=1)
+            hubness = None
+            if self._hubness != "off" and 1 < n <= EXACT_LIMIT:
+                # every so many, so that a bank never costs more than some seconds
+                bank = matrix[:: max(1, len(matrix) // BANK)]
+                hubness = Hubness.fit(matrix, bank, bank)
+            looks = _Looks([row[0] for row in rows], matrix, centre, lengths, hubness)
             if n <= EXACT_LIMIT:
                 self._looks[role] = looks
             return looks

@@ -70,7 +70,6 @@ def rebuild(store: Store) -> int:
     The caller holds the writer lock. Until the switch, readers keep the old folder.
     """
     meta = store.meta()
-    old = projection_folder(store.folder, meta)
     number = int(meta["projection"]) + 1
     new = store.folder / f"chroma-{number}"
     with translated(store.folder):
@@ -90,8 +89,15 @@ def rebuild(store: Store) -> int:
         db.execute("UPDATE chunks SET projected = 1 WHERE projected = 0")
         db.execute("UPDATE images SET projected = 1 WHERE projected = 0")
         db.execute("DELETE FROM tombstones")
-    shutil.rmtree(old, ignore_errors=True)
+    sweep(store.folder, store.meta())
     return written
+
+
+def sweep(folder: Path, meta: dict[str, str]) -> None:
+    """Remove every projection but the one in use: the one before, and what a killed rebuild left."""
+    for left in folder.glob("chroma-*"):
+        if left != projection_folder(folder, meta):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _copy_all(store: Store, projection: Projection, name: str) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from foveal.protocols import TextEmbedder
+from foveal.tools.embed.registry import query_vector
 from foveal.tools.index.fuse import fts_query, phrases, reciprocal_rank_fusion
+from foveal.tools.index.means import DocumentMeans
+from foveal.tools.index.pages import PageSearch
 from foveal.tools.index.projection import Projection
 from foveal.tools.index.rows import Rows
 from foveal.tools.index.store import TEXT_CHUNKS
@@ -13,16 +16,30 @@ from foveal.types import Scope, TextHit
 
 DEPTH = 50
 TITLE_CHUNKS = 300
-TITLE_WEIGHT = 1.0
 
 
 class TextSearch:
-    """Searches chunks. Blocking; safe to call from several threads."""
+    """Searches chunks. Blocking; safe to call from several threads.
 
-    def __init__(self, rows: Rows, projection: Projection, embedder: TextEmbedder) -> None:
+    With *pages* a list by the looks of pages is fused too. With *document_means* the dense list is of the chunks of
+    that many documents, found by their mean vector.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        projection: Projection,
+        embedder: TextEmbedder,
+        *,
+        document_means: int = 0,
+        pages: PageSearch | None = None,
+    ) -> None:
         self._rows = rows
         self._projection = projection
         self._embedder = embedder
+        self._documents = document_means
+        self._means = DocumentMeans(rows)
+        self._pages = pages
 
     def search(self, query: str, k: int, scope: Scope | None = None, *, titles: bool = True) -> list[TextHit]:
         """Fuse three ranked lists (RRF, k = 60): dense, lexical, and chunks of documents that *query* names.
@@ -37,9 +54,12 @@ class TextSearch:
             if not doc_ids:
                 return []
         depth = max(DEPTH, k)
-        vector = np.asarray(self._embedder.embed_texts([query]), dtype=np.float32)[0]
+        vector = query_vector(self._embedder, query)
         cosines: dict[int, float] = {}
-        if doc_ids is None:
+        if doc_ids is None and self._documents:
+            chunk_ids, _, matrix = self._rows.chunk_vectors(self._means.nearest(vector, self._documents))
+            dense = _top(chunk_ids, matrix, vector, depth)
+        elif doc_ids is None:
             near = self._projection.nearest(TEXT_CHUNKS, vector, depth)
             ids = self._rows.chunk_ids([key for key, _ in near])
             dense = [(ids[key], cosine) for key, cosine in near if key in ids]
@@ -53,7 +73,9 @@ class TextSearch:
             named = self._named(query, vector)
             cosines.update(named)
             lists.append([chunk for chunk, _ in named][:depth])
-        fused = reciprocal_rank_fusion(lists, weights=(1.0, 1.0, TITLE_WEIGHT)[: len(lists)])[:k]
+        if self._pages is not None and doc_ids is None:
+            lists.append(self._of_pages(query, vector, depth))
+        fused = reciprocal_rank_fusion(lists)[:k]
         return self._hits(fused, lists[0], lexical, cosines)
 
     def _named(self, query: str, vector: np.ndarray) -> list[tuple[int, float]]:
@@ -68,6 +90,16 @@ class TextSearch:
         cosines = matrix @ vector
         order = sorted(range(len(ids)), key=lambda i: (*rank[docs[i]], -float(cosines[i])))
         return [(ids[i], float(cosines[i])) for i in order[:TITLE_CHUNKS]]
+
+    def _of_pages(self, query: str, vector: np.ndarray, depth: int) -> list[int]:
+        """The passage nearest to *vector* of each page that looks like an answer, best page first."""
+        assert self._pages is not None
+        found = self._pages.nearest(query, depth)
+        ids, docs, matrix = self._rows.chunk_vectors(found)
+        best: dict[str, tuple[float, int]] = {}
+        for chunk, doc, cosine in zip(ids, docs, matrix @ vector if ids else (), strict=True):
+            best[doc] = max(best.get(doc, (-2.0, 0)), (float(cosine), chunk))
+        return [best[doc][1] for doc in found if doc in best]
 
     def _hits(
         self,

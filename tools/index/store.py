@@ -300,7 +300,7 @@ class Store:
             cursor = db.execute(
                 "INSERT INTO chunks (key, doc_id, part, start, end, pictured, vector) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    _chunk_key(d, chunk),
+                    chunk_key(d.id, chunk.part, chunk.start, chunk.end, d.title, chunk.body, _blob(chunk.vector)),
                     d.id,
                     chunk.part,
                     chunk.start,
@@ -317,7 +317,7 @@ class Store:
             self._insert_image(db, d.id, row.image)
 
     def _insert_image(self, db: sqlite3.Connection, doc_id: str, image: ImageRow) -> None:
-        key = hashlib.sha256(f"{doc_id}\0{image.ref.sha256}".encode() + _blob(image.vector)).hexdigest()[:32]
+        key = image_key(doc_id, image.ref.sha256, _blob(image.vector))
         labels = json.dumps([[label.name, label.gloss, round(label.probability, 5)] for label in image.labels])
         words = None if image.label_vector is None else _blob(image.label_vector)
         ref = image.ref
@@ -344,10 +344,20 @@ def _table_of(collection: str) -> tuple[str, str, tuple[Any, ...]]:
     return "images", "role = ?", (role,)
 
 
-def _chunk_key(document: Document, chunk: ChunkRow) -> str:
+def chunk_key(doc_id: str, part: str, start: int, end: int, title: str, body: str, vector: bytes) -> str:
     """Deterministic, so that the same chunk has the same id in every rebuild."""
-    text = "\0".join((document.id, chunk.part, str(chunk.start), str(chunk.end), document.title, chunk.body, CHUNKER))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass") + _blob(chunk.vector)).hexdigest()[:32]
+    text = "\0".join((doc_id, part, str(start), str(end), title, body, CHUNKER))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass") + vector).hexdigest()[:32]
+
+
+def indexed(title: str, body: str) -> str:
+    """Return the words of a chunk that are embedded."""
+    return f"{title}\n{body}" if body else title
+
+
+def image_key(doc_id: str, sha256: str, vector: bytes) -> str:
+    """Deterministic, like :func:`chunk_key`."""
+    return hashlib.sha256(f"{doc_id}\0{sha256}".encode() + vector).hexdigest()[:32]
 
 
 def _blob(vector: np.ndarray) -> bytes:

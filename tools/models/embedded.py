@@ -1,7 +1,11 @@
-"""The language model that needs no key and no network: Qwen2.5-Coder-1.5B-Instruct on the CPU.
+"""Language models in this process, on the CPU: the one that needs no key and no network, and any GGUF file for chats.
 
-Prompt tokens are what it costs (tens a second), so every ``task`` keeps a slot of its own in which the
-beginning that its prompts share stays evaluated. Replies are greedy, and do not depend on what was cached.
+The first is Qwen2.5-Coder-1.5B-Instruct. Prompt tokens are what it costs (tens a second), so every ``task`` keeps a
+slot of its own in which the beginning that its prompts share stays evaluated. Replies are greedy, and do not depend
+on what was cached.
+
+One call runs at a time. Prompts keep all cores busy as they are, replies gain a tenth at most from being written
+side by side, and llama.cpp then computes other digits: a reply would depend on what else runs (benchmarks/models.py).
 """
 
 from __future__ import annotations
@@ -13,15 +17,20 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from foveal.errors import BadInput, Cancelled, ContextOverflow, ModelOutputError, ModelUnavailable
+from foveal.protocols import PictureReader
 from foveal.tools.embed.weights import WeightStore
-from foveal.tools.models.chatml import render
-from foveal.tools.models.engine import SHORTEN, Completion, EngineOptions, LlamaEngine
+from foveal.tools.models.completion import SHORTEN, Completion
+from foveal.tools.models.engine import EngineOptions, LlamaEngine, SeeingPrompt
+from foveal.tools.models.gguf import Header, read_header
 from foveal.tools.models.openmp import sleep_at_barriers
+from foveal.tools.models.sizing import PLANNER_PARAMETERS, options_for
+from foveal.tools.models.speech import Speech
 from foveal.types import Capabilities, Generation, Message
 
 CANDIDATES = 1000
@@ -32,7 +41,7 @@ _T = TypeVar("_T")
 
 
 class EmbeddedModel:
-    """A GGUF model that speaks ChatML, in this process; one call at a time, loaded at the first call."""
+    """A GGUF model in this process; one call at a time, loaded at the first call."""
 
     def __init__(
         self,
@@ -42,19 +51,55 @@ class EmbeddedModel:
         threads: int | None = None,
         options: EngineOptions | None = None,
         weights: WeightStore | None = None,
+        projector: Path | str | None = None,
+        pictures: PictureReader | None = None,
+        context: int | None = None,
+        plans_freely: bool | None = None,
     ) -> None:
-        """*path* replaces the packaged weights; *threads* is by default every core this process may use."""
+        """*path* replaces the packaged weights; *threads* is by default every core this process may use.
+
+        With *projector* (an mmproj file) and *pictures* the model sees. *context* is tokens; by default it is what
+        :mod:`.sizing` makes of the file's header, and so is whether it *plans_freely*. A file that cannot be read
+        fails at the first call.
+        """
         sleep_at_barriers()
         self._path = Path(path).expanduser() if path is not None else None
+        self._projector = Path(projector).expanduser() if projector is not None else None
+        self._pictures = pictures if projector is not None else None
         self._weights = weights if weights is not None else WeightStore(cache_dir)
-        self.options = options or EngineOptions(threads=threads or available_cores())
+        self._header: Header | None = None
+        if self._path is not None:
+            with suppress(ModelUnavailable):
+                self._header = read_header(self._path)
+        threads = threads or available_cores()
+        if options is None and self._header is not None:
+            options = options_for(self._header, threads=threads, sees=self._pictures is not None, context=context)
+        self.options = options or EngineOptions(threads=threads)
         self.name = f"llama:{self._path.name}" if self._path else "embedded"
-        self.capabilities = Capabilities(json_schema=True, logprobs=True, context_tokens=self.options.context)
+        self.capabilities = Capabilities(
+            vision=self._pictures is not None,
+            json_schema=True,
+            logprobs=True,
+            context_tokens=self.options.context,
+            plans_freely=self._plans_freely() if plans_freely is None else plans_freely,
+        )
         self._engine: LlamaEngine | None = None
+        self._speech: Speech | None = None
         self._loading = threading.Lock()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="foveal-model")
         self._first_tokens: dict[str, int] = {}
         self._closed = False
+
+    @property
+    def path(self) -> Path:
+        """The GGUF file. Raises ModelUnavailable, WeightsCorrupt when the packaged one is not as it should be."""
+        return self._path or self._weights.path_of("text-model")
+
+    def _plans_freely(self) -> bool:
+        return self._header is not None and self._header.parameters >= PLANNER_PARAMETERS
+
+    async def prepare(self) -> None:
+        """Nothing has to be found out: the weights are loaded at the first call."""
 
     async def generate(
         self,
@@ -66,18 +111,20 @@ class EmbeddedModel:
         logprobs: bool = False,
         task: str = "",
         cancel: asyncio.Event | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> Generation:
         """Answer greedily; see :class:`foveal.protocols.ChatModel`.
 
-        With *schema* the whole reply is that JSON, so a last assistant message should not hold part of it.
-        A reply that was cut off is asked for once more with more room.
+        With *schema* the whole reply is that JSON, so a last assistant message should not hold part of it, and
+        *on_text* is given it in one piece. A reply that was cut off is asked for once more with more room.
         """
+        say = _in_loop(on_text)
 
         def work(cancelled: threading.Event) -> Generation:
             def ask(room: int) -> Generation:
                 done = self._complete(
-                    messages, task, cancelled,
-                    max_tokens=room, stop=stop, schema=schema, top=1 if logprobs else 0,
+                    messages, task, cancelled, max_tokens=room, stop=stop, schema=schema,
+                    top=1 if logprobs else 0, on_text=say if schema is None else None,
                 )  # fmt: skip
                 return _generation(done, logprobs)
 
@@ -102,7 +149,10 @@ class EmbeddedModel:
                     f"for: {second.text[:160]!r}…"
                 ) from problem
 
-        return await self._run(work, cancel)
+        generation = await self._run(work, cancel)
+        if schema is not None and on_text is not None:
+            on_text(generation.text)
+        return generation
 
     async def yes_probability(
         self,
@@ -164,16 +214,29 @@ class EmbeddedModel:
             if self._closed:
                 raise ModelUnavailable("The language model was closed.")
             if self._engine is None:
-                path = self._weights.path_of("text-model") if self._path is None else _gguf(self._path)
-                engine = LlamaEngine(path, self.options)
-                if len(engine.tokenize("<|im_start|>", special=True)) != 1:
+                path = self.path
+                if self._path is not None:
+                    self._header = read_header(path)
+                if self._projector is not None:
+                    read_header(self._projector)
+                engine = LlamaEngine(path, self.options, projector=self._projector)
+                try:
+                    self._speech = self._spoken(engine, path)
+                except BaseException:
                     engine.close()
-                    raise ModelUnavailable(
-                        f"{path.name} does not speak ChatML.",
-                        remedy="Use a Qwen2.5 model, or another that was trained on ChatML.",
-                    )
+                    raise
                 self._engine = engine
             return self._engine
+
+    def _spoken(self, engine: LlamaEngine, path: Path) -> Speech:
+        header = self._header
+        return Speech(
+            engine,
+            own_template=header is not None and bool(header.template),
+            control=header.control if header is not None else (),
+            pictures=self._pictures,
+            name="The embedded model" if self._path is None else path.name,
+        )
 
     def _complete(
         self,
@@ -185,11 +248,13 @@ class EmbeddedModel:
         stop: Sequence[str] = (),
         schema: Mapping[str, Any] | None = None,
         top: int = 0,
+        on_text: Callable[[str], None] | None = None,
     ) -> Completion:
         engine = self._loaded()
-        tokens: list[int] = []
-        for piece in render(messages):
-            tokens += engine.tokenize(piece.text, special=piece.markup)
+        assert self._speech is not None, "it comes with the engine"
+        prompt = self._speech.prompt(messages)
+        tokens = () if isinstance(prompt, SeeingPrompt) else prompt
+        # What pictures take is known to the engine alone, which refuses a prompt that is too long.
         room = engine.options.context - len(tokens)
         if room < min(max_tokens, _LEAST_ROOM):
             raise ContextOverflow(
@@ -197,8 +262,8 @@ class EmbeddedModel:
                 remedy=SHORTEN,
             )
         return engine.complete(
-            tokens, task=task, max_tokens=min(max_tokens, room),
-            stop=stop, schema=schema, top=top, cancelled=cancelled,
+            prompt, task=task, max_tokens=min(max_tokens, room),
+            stop=stop, schema=schema, top=top, cancelled=cancelled, on_text=on_text,
         )  # fmt: skip
 
     def _first_forms(self, options: Sequence[str]) -> list[list[int]]:
@@ -275,14 +340,13 @@ def _generation(done: Completion, logprobs: bool) -> Generation:
     )
 
 
-def _gguf(path: Path) -> Path:
-    try:
-        with path.open("rb") as file:
-            if file.read(4) == b"GGUF":
-                return path
-    except OSError as problem:
-        raise ModelUnavailable(
-            f"The model file {path} cannot be read: {problem.strerror}.",
-            remedy="Check the path after llama:.",
-        ) from problem
-    raise ModelUnavailable(f"{path} is not a GGUF file.", remedy="Give a model in the GGUF format.")
+def _in_loop(on_text: Callable[[str], None] | None) -> Callable[[str], None] | None:
+    """Return *on_text* as it may be called from another thread."""
+    if on_text is None:
+        return None
+    loop = asyncio.get_running_loop()
+
+    def say(text: str) -> None:
+        loop.call_soon_threadsafe(on_text, text)
+
+    return say

@@ -2,30 +2,31 @@
 
 The library is llama.cpp's server without a front end. It insists on listening somewhere, so it is given
 a socket file in a private folder (or, where there are none, a loopback port with a random key), which
-serves as the door to its tokeniser. Completions do not pass through it.
+serves as the door to its tokeniser and chat template. Completions do not pass through it, unless the model
+sees: the door inside this process takes neither pictures nor token lists once a projector is loaded.
 """
 
 from __future__ import annotations
 
-import http.client
+import base64
 import json
 import os
 import secrets
 import socket
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
-from foveal.errors import Cancelled, ContextOverflow, ModelError, ModelUnavailable
+from foveal.errors import Cancelled, ModelError, ModelUnavailable
+from foveal.tools.models.completion import Completion, absorb, excerpt, failed
+from foveal.tools.models.door import Door
 from foveal.tools.models.prefix import SlotBook
 
 _SOCKET_PATH_LIMIT = 100
-SHORTEN = "Ask a shorter question, or use fewer or shorter passages."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +45,22 @@ class EngineOptions:
     flash attention, whose result depends on the size of a step."""
 
 
-@dataclass(slots=True)
-class Completion:
-    """What one request came to. ``top`` holds, for each token, (token id, log probability), best first."""
+@dataclass(frozen=True, slots=True)
+class SeeingPrompt:
+    """A prompt with pictures: ``text`` holds the engine's marker once for each of ``pictures``, in order.
 
-    text: str = ""
-    finish: Literal["stop", "length"] = "stop"
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_seconds: float = 0.0
-    logprobs: list[float] = field(default_factory=list)
-    top: list[list[tuple[int, float]]] = field(default_factory=list)
+    All of ``text`` is read as markup, so what people said must have been made harmless before.
+    """
+
+    text: str
+    pictures: tuple[bytes, ...]
 
 
 class LlamaEngine:
     """One loaded model. Blocking; the caller makes sure that one request runs at a time."""
 
-    def __init__(self, path: Path, options: EngineOptions) -> None:
-        """Load *path* (seconds). Raises ModelUnavailable."""
+    def __init__(self, path: Path, options: EngineOptions, *, projector: Path | None = None) -> None:
+        """Load *path*, and the *projector* that lets it see (seconds). Raises ModelUnavailable."""
         try:
             import xllamacpp
         except ImportError as problem:
@@ -71,11 +69,14 @@ class LlamaEngine:
                 remedy="Run: pip install 'foveal[embedded]'",
             ) from problem
         self.options = options
-        self._key = secrets.token_urlsafe(24)
+        self.sees = projector is not None
+        key = secrets.token_urlsafe(24)
         self._folder = tempfile.TemporaryDirectory(prefix="foveal-")
         self._book = SlotBook(options.slots, options.batch)
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
+        if projector is not None:
+            params.mmproj.path = str(projector)
         params.n_ctx = options.context * options.slots
         params.n_parallel = options.slots
         params.kv_unified = False
@@ -88,15 +89,17 @@ class LlamaEngine:
         params.cache_ram_mib = 0
         params.fit_params = params.warmup = params.ui = params.endpoint_slots = False
         params.verbosity = -1
-        params.api_keys = [self._key]
+        params.api_keys = [key]
         params.hostnames = [self._address()]
         try:
             self._server: Any = xllamacpp.Server(params)
         except (RuntimeError, ValueError, OSError) as problem:
             raise ModelUnavailable(
-                f"The language model {path.name} could not be loaded.",
-                remedy="Check that the file is a GGUF model and that there is enough memory.",
+                f"The language model {path.name} could not be loaded{' with its projector' if projector else ''}.",
+                remedy="Check that the file is a GGUF model and that there is enough memory."
+                + (" The mmproj file must belong to the model." if projector else ""),
             ) from problem
+        self._door = Door(self._server.listening_address, key)
 
     def _address(self) -> str:
         path = os.path.join(self._folder.name, "llama.sock")  # noqa: PTH118
@@ -104,20 +107,37 @@ class LlamaEngine:
             return path
         return "127.0.0.1"
 
-    def tokenize(self, text: str, *, special: bool) -> list[int]:
-        """Return the token ids of *text*; *special* lets markup such as ``<|im_end|>`` be one token."""
+    def tokenize(self, text: str, *, special: bool, start: bool = False) -> list[int]:
+        """Return the token ids of *text*; *special* lets markup such as ``<|im_end|>`` be one token.
+
+        *start* adds what the model wants at the start of a prompt, if anything.
+        """
         if not text:
             return []
-        body = json.dumps({"content": text, "add_special": False, "parse_special": special})
-        reply = self._post("/tokenize", body)
+        reply = self._door.post("/tokenize", {"content": text, "add_special": start, "parse_special": special})
         tokens = reply.get("tokens")
         if not isinstance(tokens, list):
-            raise ModelError(f"The model's tokeniser failed: {_excerpt(json.dumps(reply))}")
+            raise ModelError(f"The model's tokeniser failed: {excerpt(json.dumps(reply))}")
         return [int(token) for token in tokens]
+
+    def apply_template(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """Return the model's own chat template applied to *messages*, open for a reply without a monologue.
+
+        Raises ModelError when the template does not take such messages.
+        """
+        thought = {"enable_thinking": False}
+        reply = self._door.post("/apply-template", {"messages": list(messages), "chat_template_kwargs": thought})
+        if not isinstance(reply.get("prompt"), str):
+            raise failed(reply, self.options.context)
+        return str(reply["prompt"])
+
+    def marker(self) -> str:
+        """Return what stands for a picture in the text of a :class:`SeeingPrompt`; chosen anew at every load."""
+        return str(self._door.ask("GET", "/props").get("media_marker") or "<__media__>")
 
     def complete(
         self,
-        tokens: Sequence[int],
+        prompt: Sequence[int] | SeeingPrompt,
         *,
         task: str,
         max_tokens: int,
@@ -125,26 +145,29 @@ class LlamaEngine:
         schema: Mapping[str, Any] | None = None,
         top: int = 0,
         cancelled: threading.Event | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """Continue *tokens* greedily in the slot of *task*; *top*: how many candidates at every position.
+        """Continue *prompt* greedily in the slot of *task*; *top*: how many candidates at every position.
 
         Raises ContextOverflow, ModelError, and Cancelled within one step of *cancelled* being set.
         """
+        tokens = () if isinstance(prompt, SeeingPrompt) else tuple(prompt)
         slot = self._book.slot_of(task)
-        reuse = self._book.plan(slot, tokens) if self.options.exact else None
+        # Pictures are evaluated anew: where a reused beginning may end in them is not known.
+        reuse = self._book.plan(slot, tokens) if self.options.exact and tokens else None
+        cached = bool(tokens) and (reuse is None or reuse.cached > 0)
         if cancelled is not None and cancelled.is_set():
             raise Cancelled("The call was cancelled.")
         if reuse is not None and reuse.prime:
             self._book.hold(slot, ())
-            self._server.handle_completions(
-                {
-                    "prompt": list(reuse.prime), "max_tokens": 1, "temperature": 0.0, "id_slot": slot,
-                    "cache_prompt": len(reuse.prime) > reuse.cached,
-                }
-            )  # fmt: skip
+            prime = {
+                "prompt": list(reuse.prime), "max_tokens": 1, "temperature": 0.0, "id_slot": slot,
+                "cache_prompt": len(reuse.prime) > reuse.cached, "stream": True,
+            }  # fmt: skip
+            self._send(prime, lambda chunk: False, cancelled)
         request: dict[str, Any] = {
-            "prompt": list(tokens), "max_tokens": max_tokens, "temperature": 0.0, "seed": 0, "top_k": 1,
-            "id_slot": slot, "cache_prompt": reuse is None or reuse.cached > 0, "stop": list(stop), "stream": True,
+            "prompt": _wire(prompt), "max_tokens": max_tokens, "temperature": 0.0, "seed": 0, "top_k": 1,
+            "id_slot": slot, "cache_prompt": cached, "stop": list(stop), "stream": True,
             "return_progress": True, "timings_per_token": False, "n_probs": top,
         }  # fmt: skip
         if schema is not None:
@@ -155,18 +178,21 @@ class LlamaEngine:
 
         def receive(chunk: dict[str, Any]) -> bool:
             """Take one chunk; returning True makes the engine drop the request."""
-            if "error" in chunk or "choices" not in chunk:
+            if "error" in chunk or not ("choices" in chunk or "content" in chunk):
                 failure.append(chunk)
                 return True
-            _absorb(chunk, result, texts)
+            text = absorb(chunk, result)
+            texts.append(text)
+            if text and on_text is not None:
+                on_text(text)
             return cancelled is not None and cancelled.is_set()
 
         self._book.hold(slot, ())
-        self._server.handle_completions(request, receive)
+        self._send(request, receive, cancelled)
         if cancelled is not None and cancelled.is_set():
             raise Cancelled("The call was cancelled.")
         if failure:
-            raise _error(failure[0], self.options.context)
+            raise failed(failure[0], self.options.context)
         self._book.hold(slot, tokens)
         result.text = "".join(texts)
         return result
@@ -177,64 +203,21 @@ class LlamaEngine:
         with suppress(OSError):
             self._folder.cleanup()
 
-    def _post(self, path: str, body: str) -> dict[str, Any]:
-        connection = _connection(self._server.listening_address)
-        try:
-            headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
-            connection.request("POST", path, body.encode("utf-8"), headers)
-            reply = json.loads(connection.getresponse().read())
-        except (OSError, ValueError, http.client.HTTPException) as problem:
-            raise ModelError(f"The model's tokeniser cannot be reached: {problem}") from problem
-        finally:
-            connection.close()
-        return reply if isinstance(reply, dict) else {}
+    def _send(
+        self, request: Mapping[str, Any], receive: Callable[[dict[str, Any]], bool], cancelled: threading.Event | None
+    ) -> None:
+        if not self.sees:
+            self._server.handle_completions(dict(request), receive)
+            return
+        with self._door.open("POST", "/completion", request, cancelled, timeout=None) as reply:
+            for line in reply:
+                text = line.decode("utf-8", "replace").strip().removeprefix("data: ").removeprefix("error: ")
+                if text.startswith("{") and receive(json.loads(text)):
+                    return
 
 
-class _SocketFile(http.client.HTTPConnection):
-    """HTTP over a socket file."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=60)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-def _connection(address: str) -> http.client.HTTPConnection:
-    if address.startswith("unix://"):
-        return _SocketFile(address.removeprefix("unix://"))
-    url = urlsplit(address if "://" in address else f"http://{address}")
-    return http.client.HTTPConnection(url.hostname or "127.0.0.1", url.port, timeout=60)
-
-
-def _absorb(chunk: Mapping[str, Any], result: Completion, texts: list[str]) -> None:
-    """Add one streamed chunk to *result*."""
-    for choice in chunk["choices"]:
-        texts.append(choice.get("text") or "")
-        for token in (choice.get("logprobs") or {}).get("content", ()):
-            result.logprobs.append(float(token["logprob"]))
-            result.top.append([(int(c["id"]), float(c["logprob"])) for c in token["top_logprobs"]])
-        if choice.get("finish_reason"):
-            result.finish = "length" if choice["finish_reason"] == "length" else "stop"
-    if usage := chunk.get("usage"):
-        result.prompt_tokens = int(usage["prompt_tokens"])
-        result.completion_tokens = int(usage["completion_tokens"])
-        result.cached_tokens = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0))
-    if timings := chunk.get("timings"):
-        result.prompt_seconds = float(timings.get("prompt_ms", 0.0)) / 1000.0
-
-
-def _error(reply: Mapping[str, Any], context: int) -> ModelError:
-    detail = reply.get("error", reply)
-    detail = detail if isinstance(detail, Mapping) else {"message": str(detail)}
-    if detail.get("type") == "exceed_context_size_error":
-        tokens = detail.get("n_prompt_tokens", "too many")
-        return ContextOverflow(f"The prompt is {tokens} tokens; the model takes {context}.", remedy=SHORTEN)
-    return ModelError(f"The language model failed: {_excerpt(str(detail.get('message', detail)))}")
-
-
-def _excerpt(text: str, limit: int = 200) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _wire(prompt: Sequence[int] | SeeingPrompt) -> Any:
+    if not isinstance(prompt, SeeingPrompt):
+        return list(prompt)
+    pictures = [base64.b64encode(picture).decode("ascii") for picture in prompt.pictures]
+    return {"prompt_string": prompt.text, "multimodal_data": pictures}

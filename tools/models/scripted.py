@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -80,6 +81,9 @@ class ScriptedModel:
         """How many entries have not been used, ``repeat`` entries aside."""
         return sum(not entry.repeat for entry in self._entries)
 
+    async def prepare(self) -> None:
+        """Nothing has to be found out."""
+
     async def generate(
         self,
         messages: Sequence[Message],
@@ -90,8 +94,9 @@ class ScriptedModel:
         logprobs: bool = False,
         task: str = "",
         cancel: asyncio.Event | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> Generation:
-        """Return the scripted reply. *max_tokens* and *stop* do not change it.
+        """Return the scripted reply, to *on_text* word by word. *max_tokens* and *stop* do not change it.
 
         Raises ModelOutputError when no entry fits, or when *schema* is given and the reply is not JSON.
         """
@@ -103,6 +108,9 @@ class ScriptedModel:
                 parsed = json.loads(text)
             except ValueError as problem:
                 raise ModelOutputError(f"The scripted reply to {task!r} should be JSON: {text[:160]!r}") from problem
+        if on_text is not None:
+            for piece in re.findall(r"\S+\s*|\s+", text):
+                on_text(piece)
         return self._generation(messages, text, parsed, logprob=0.0 if logprobs else None)
 
     async def yes_probability(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+import orjson
 from pydantic import TypeAdapter
 
 from foveal import types
@@ -17,7 +18,16 @@ _KIND = "is"
 
 def dump(value: Any) -> str:
     """Return *value* (JSON data, or one of our dataclasses) as JSON. Numbers of numpy's become plain ones."""
-    return json.dumps(plain(value), separators=(",", ":"), default=lambda v: v.item())
+    try:
+        return orjson.dumps(value, default=_other).decode()
+    except TypeError:  # half of a surrogate pair, or a whole number of more than 64 bits: not for orjson
+        return json.dumps(plain(value), separators=(",", ":"), default=lambda v: v.item())
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, set | frozenset) else value.item()
 
 
 def load(kind: type[T], data: Any) -> T:

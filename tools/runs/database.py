@@ -11,8 +11,8 @@ from pathlib import Path
 from foveal.errors import FovealError, StorageFull, StoreUnavailable
 
 NAME = "runs.db"
-VERSION = 1
-"""``user_version`` of the file; another number is refused."""
+VERSION = 2
+"""``user_version`` of the file; 1, which did not tell the roles of calls, is brought up, another number is refused."""
 BUSY_SECONDS = 5.0
 WITHOUT = "or run with --no-persist, which keeps nothing"
 
@@ -28,6 +28,7 @@ CREATE TABLE calls (
     kind TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL, status TEXT NOT NULL, started REAL NOT NULL,
     elapsed REAL NOT NULL, prompt_tokens INTEGER NOT NULL, cached_prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL, usd REAL NOT NULL, cached INTEGER NOT NULL, reply TEXT,
+    role TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (run_id, seq)
 ) WITHOUT ROWID;
 CREATE TABLE events (
@@ -55,9 +56,12 @@ def connect(folder: Path) -> sqlite3.Connection:
             if version == 0:
                 for statement in TABLES.split(";\n"):
                     connection.execute(statement)
+            elif version == 1:
+                connection.execute("ALTER TABLE calls ADD COLUMN role TEXT NOT NULL DEFAULT ''")
+            if version in (0, 1):
                 connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")
-            if version not in (0, VERSION):
+            if version not in (0, 1, VERSION):
                 raise StoreUnavailable(
                     f"{path} was written by another version of Foveal (its schema is {version}, ours {VERSION}).",
                     remedy=f"Use that version, move the file away, {WITHOUT}.",

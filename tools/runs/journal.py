@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from foveal.types import Usage
+from foveal.types import RoleUsage, Usage
 
 GIVEN_BACK = ("ok", "empty")
 """Statuses of calls whose reply is given back; an error or a time-out is tried again."""
@@ -42,6 +42,8 @@ class CallRecord:
     usd: float = 0.0
     cached: bool = False
     cached_prompt_tokens: int = 0
+    role: str = ""
+    """Of a model call: what it was made for, one of :data:`foveal.types.ROLES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +73,30 @@ def usage_of(records: Iterable[CallRecord]) -> Usage:
     """Return what *records* cost, without the wall time."""
     usage = Usage()
     for record in records:
-        if record.cached:
-            usage.cached += 1
-        elif record.kind == "tool":
-            usage.tool_calls[record.name] = usage.tool_calls.get(record.name, 0) + 1
-        else:
-            usage.model_calls += 1
-            usage.prompt_tokens += record.prompt_tokens
-            usage.cached_prompt_tokens += record.cached_prompt_tokens
-            usage.completion_tokens += record.completion_tokens
-            usage.usd += record.usd
+        _book(record, usage)
     return usage
+
+
+def _book(record: CallRecord, usage: Usage) -> None:
+    """Add what *record* cost to *usage*."""
+    if record.cached:
+        usage.cached += 1
+        return
+    if record.kind == "tool":
+        usage.tool_calls[record.name] = usage.tool_calls.get(record.name, 0) + 1
+        return
+    usage.model_calls += 1
+    usage.prompt_tokens += record.prompt_tokens
+    usage.cached_prompt_tokens += record.cached_prompt_tokens
+    usage.completion_tokens += record.completion_tokens
+    usage.usd += record.usd
+    spent = usage.roles.setdefault(record.role, RoleUsage())
+    spent.calls += 1
+    spent.prompt_tokens += record.prompt_tokens
+    spent.cached_prompt_tokens += record.cached_prompt_tokens
+    spent.completion_tokens += record.completion_tokens
+    spent.usd += record.usd
+    spent.seconds = round(spent.seconds + record.elapsed, 4)
 
 
 class Journal:
@@ -89,6 +104,8 @@ class Journal:
 
     def __init__(self, before: Iterable[Entry] = (), keep: Keep | None = None) -> None:
         self.records: list[CallRecord] = []
+        self.spent = Usage()
+        """What the records cost, without the wall time."""
         self._replies: dict[str, Entry] = {}
         self._unclaimed: Counter[str] = Counter()
         self._locks: dict[str, asyncio.Lock] = {}
@@ -137,5 +154,6 @@ class Journal:
 
     def _take(self, entry: Entry) -> None:
         self.records.append(entry.record)
+        _book(entry.record, self.spent)
         if entry.reply is not None and entry.record.status in GIVEN_BACK:
             self._replies.setdefault(entry.key, entry)

@@ -10,9 +10,9 @@ from typing import Any
 from foveal.errors import FovealError
 from foveal.tools.runs.journal import Entry
 from foveal.tools.runs.store import RunStore
-from foveal.types import Event, plain
+from foveal.types import Answer, Event, plain
 
-MOMENT = 0.02
+MOMENT = 0.1
 """Seconds in which events are gathered into one transaction."""
 
 
@@ -32,11 +32,14 @@ class Recorder:
         self._calls: list[Entry] = []
         self._one_writer = asyncio.Lock()
         self._soon: asyncio.Task[None] | None = None
+        self._answer: Mapping[str, Any] | None = None
 
     def take(self, kind: str, data: Mapping[str, Any]) -> Event:
         """Return the next event: *data* as plain values, but the answer of ``run.finished`` as it is."""
         self._last += 1
         event = Event(self._last, kind, data if kind == "run.finished" else plain(data))
+        if kind == "answer.final":
+            self._answer = event.data["answer"]
         if self._store is not None:
             self._events.append((round(time.monotonic() - self._began, 4), event))
             if self._soon is None or self._soon.done():
@@ -70,10 +73,25 @@ class Recorder:
 
     async def close(self) -> None:
         """Write what waits, and write no more. Raises StoreUnavailable, StorageFull."""
+        await self._still()
+        await self.flush()
+
+    async def finish(self, answer: Answer) -> None:
+        """Write what waits and, together with it, that the run has ended with *answer*; and write no more.
+
+        Raises StoreUnavailable, StorageFull.
+        """
+        await self._still()
+        if self._store is not None:
+            async with self._one_writer:
+                told = self._answer or answer.as_dict()
+                await self._store.write(self._store.finish, self._run_id, told, self._calls, self._events)
+                self._events, self._calls = [], []
+
+    async def _still(self) -> None:
         if self._soon is not None:
             self._soon.cancel()
             await asyncio.wait([self._soon])
-        await self.flush()
 
     async def _write_soon(self) -> None:
         while self._events:

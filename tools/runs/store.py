@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from foveal.errors import BadInput, RunMissing, StoreUnavailable
+from foveal.tools.runs import codec
 from foveal.tools.runs.database import NAME, connect, translated
 from foveal.tools.runs.journal import CallRecord, Entry
 from foveal.tools.runs.lease import Lease
@@ -30,7 +31,7 @@ _COLUMNS = (
 )
 _CALL = (
     "seq, kind, name, step, status, started, elapsed, prompt_tokens, completion_tokens, usd, cached, "
-    "cached_prompt_tokens"
+    "cached_prompt_tokens, role"
 )
 _MARKS = ", ".join("?" * (3 + len(_CALL.split(", "))))
 
@@ -127,9 +128,9 @@ class RunStore:
         """Keep a new run. Raises BadInput when its id is taken."""
         question = run.question.encode("utf-8", "backslashreplace").decode()
         values = (
-            run.run_id, run.thread_id, question, _dump([asdict(i) for i in run.images]), run.status,
-            run.started_at, run.finished_at, _dump(run.config), _dump(run.budget), run.schema_version,
-            _dump(run.settings),
+            run.run_id, run.thread_id, question, codec.dump([asdict(i) for i in run.images]), run.status,
+            run.started_at, run.finished_at, codec.dump(run.config), codec.dump(run.budget), run.schema_version,
+            codec.dump(run.settings),
         )  # fmt: skip
         try:
             self._change(f"INSERT INTO runs ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", [values])
@@ -144,27 +145,29 @@ class RunStore:
         statement = "UPDATE runs SET status = ?, finished_at = ? WHERE run_id = ? AND status != 'finished'"
         self._change(statement, [(status, ended, run_id)])
 
-    def finish(self, run_id: str, answer: Mapping[str, Any]) -> None:
-        """Keep a run's answer; the replies of its calls, which only a resume needs, are let go."""
+    def finish(
+        self,
+        run_id: str,
+        answer: Mapping[str, Any],
+        calls: Sequence[Entry] = (),
+        events: Sequence[tuple[float, Event]] = (),
+    ) -> None:
+        """Keep a run's answer with its last *calls* and *events*; the replies of its calls, which only a resume
+        needs, are let go."""
         with self._guard, translated(self._path), self._db as db:
             db.execute("BEGIN IMMEDIATE")
+            _add(db, run_id, calls, events)
             db.execute(
                 "UPDATE runs SET status = 'finished', finished_at = ?, answer = ? WHERE run_id = ?",
-                (now(), _dump(answer), run_id),
+                (now(), codec.dump(answer), run_id),
             )
             db.execute("UPDATE calls SET reply = NULL WHERE run_id = ?", (run_id,))
 
     def add(self, run_id: str, calls: Sequence[Entry], events: Sequence[tuple[float, Event]]) -> None:
         """Keep completed calls, and events with the seconds since the run began, in one transaction."""
-        call_rows = [(run_id, c.key, c.reply, *(getattr(c.record, name) for name in _CALL.split(", "))) for c in calls]
-        event_rows = []
-        for at, event in events:
-            data = {k: v for k, v in event.data.items() if k != "answer"} if event.type in _ANSWERED else event.data
-            event_rows.append((run_id, event.seq, at, event.type, _dump(data)))
         with self._guard, translated(self._path), self._db as db:
             db.execute("BEGIN IMMEDIATE")
-            db.executemany(f"INSERT INTO calls (run_id, key, reply, {_CALL}) VALUES ({_MARKS})", call_rows)
-            db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", event_rows)
+            _add(db, run_id, calls, events)
 
     def remove(self, run_id: str) -> None:
         """Forget a run. Raises RunMissing."""
@@ -207,14 +210,19 @@ _ANSWERED = ("answer.final", "run.finished")
 """Events that hold the whole answer, which is kept once, with the run."""
 
 
+def _add(db: sqlite3.Connection, run_id: str, calls: Sequence[Entry], events: Sequence[tuple[float, Event]]) -> None:
+    call_rows = [(run_id, c.key, c.reply, *(getattr(c.record, name) for name in _CALL.split(", "))) for c in calls]
+    event_rows = []
+    for at, event in events:
+        data = {k: v for k, v in event.data.items() if k != "answer"} if event.type in _ANSWERED else event.data
+        event_rows.append((run_id, event.seq, at, event.type, codec.dump(data)))
+    db.executemany(f"INSERT INTO calls (run_id, key, reply, {_CALL}) VALUES ({_MARKS})", call_rows)
+    db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", event_rows)
+
+
 def now() -> str:
     """Return the time in ISO form, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _dump(value: Any) -> str:
-    # a number of numpy's has `item`, and nothing else that comes here is unknown to JSON
-    return json.dumps(value, separators=(",", ":"), default=lambda v: v.item())
 
 
 def _image(data: Mapping[str, Any]) -> ImageRef:

@@ -2,81 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from fakes.clip_checkpoints import DIMS, LENGTH, WORDS, make_clip
 from PIL import Image
 
 from foveal.errors import ModelUnavailable
 from foveal.tools.embed.clip import ClipEmbedder
 
-WORDS = ["a red bus in a street", "a blue sea", "the quick brown fox jumps over the lazy dog"]
-TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 
-
-def tokenizer() -> Any:
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    inner.train_from_iterator(
-        WORDS,
-        trainers.BpeTrainer(
-            vocab_size=400,
-            special_tokens=["<s>", "</s>", "<pad>"],
-            initial_alphabet=alphabet,
-            show_progress=False,
-        ),
-    )
-    inner.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=inner, bos_token="<s>", eos_token="</s>", pad_token="<pad>", model_max_length=32
-    )
-
-
-def make(kind: str, folder: Path) -> Path:
-    import torch
-    import transformers as t
-
-    torch.manual_seed(0)
-    words = tokenizer()
-    text = {
-        **TOWER, "vocab_size": len(words), "max_position_embeddings": 32,
-        "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2,
-    }  # fmt: skip
-    vision = {**TOWER, "image_size": 32, "patch_size": 8}
-    square = {"height": 32, "width": 32}
-    model: Any
-    if kind == "clip":
-        model = t.CLIPModel(t.CLIPConfig(text_config=text, vision_config=vision, projection_dim=16))
-        pictures = first(t, "CLIPImageProcessor")(size={"shortest_edge": 32}, crop_size=square)
-        processor = t.CLIPProcessor
-    else:
-        model = t.SiglipModel(t.SiglipConfig(text_config={**text, "projection_size": 32}, vision_config=vision))
-        pictures = first(t, "SiglipImageProcessor")(size=square)
-        processor = t.SiglipProcessor
-    model.save_pretrained(folder)
-    processor(image_processor=pictures, tokenizer=words).save_pretrained(folder)
-    return folder
-
-
-def first(transformers: Any, name: str) -> Any:
-    """Return the image processor class that works without torchvision."""
-    for suffix in ("Pil", ""):
-        if (found := getattr(transformers, name + suffix, None)) is not None:
-            return found
-    raise AssertionError(name)
-
-
-@pytest.fixture(scope="module", params=[("clip", 16), ("siglip", 32)], ids=["clip", "siglip"])
+@pytest.fixture(scope="module", params=list(DIMS))
 def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ClipEmbedder:
-    kind, dim = request.param
-    made = ClipEmbedder(make(kind, tmp_path_factory.mktemp(kind)), device="cpu", threads=1)
-    assert made.dim == dim
+    made = ClipEmbedder(
+        make_clip(request.param, tmp_path_factory.mktemp("made") / request.param), device="cpu", threads=1
+    )
+    assert made.dim == DIMS[request.param] and made._loaded is None
     return made
 
 
@@ -92,16 +35,17 @@ def test_both_kinds_share_a_space(embedder: ClipEmbedder) -> None:
 
 
 def test_vectors_are_those_the_model_compares(embedder: ClipEmbedder) -> None:
-    """The cosine of our vectors, scaled, is the model's own similarity."""
+    """The cosine of our vectors, scaled, is the model's own similarity, for texts padded to its full length."""
     import torch
 
     processor, model = embedder._load()
-    image = Image.linear_gradient("L").convert("RGB")
-    inputs = processor.tokenizer(WORDS, padding="max_length", max_length=32, return_tensors="pt")
-    pixels = processor.image_processor(images=[image], return_tensors="pt")["pixel_values"]
+    image = Image.linear_gradient("L").convert("RGB").resize((64, 40))
+    length = LENGTH[model.config.model_type.replace("_model", "")]
+    inputs = processor.tokenizer(WORDS, padding="max_length", max_length=length, return_tensors="pt")
+    pixels = processor.image_processor(images=[image], return_tensors="pt")
     with torch.inference_mode():
         expected = model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], pixel_values=pixels
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **pixels
         ).logits_per_image[0]
         scaled = model.logit_scale.exp().item()
     bias = model.logit_bias.item() if hasattr(model, "logit_bias") else 0.0
@@ -109,11 +53,51 @@ def test_vectors_are_those_the_model_compares(embedder: ClipEmbedder) -> None:
     assert np.allclose(ours, expected.numpy(), atol=1e-3)
 
 
+def test_siglip_reads_no_capitals(embedder: ClipEmbedder) -> None:
+    small, capital = embedder.embed_texts(["a red bus", "A Red Bus"])
+    assert np.allclose(small, capital, atol=1e-6) == ("siglip" in embedder.id)
+
+
 def test_nothing_in_nothing_out(embedder: ClipEmbedder) -> None:
     assert embedder.embed_texts([]).shape == embedder.embed_images([]).shape == (0, embedder.dim)
 
 
+def test_the_id_tells_checkpoints_apart_and_not_where_they_lie(embedder: ClipEmbedder, tmp_path: Path) -> None:
+    source = Path(embedder.source)
+    kind, _, hashed = embedder.id.removeprefix("clip:").partition("@")
+    assert kind == source.name and len(hashed) == 12
+    moved = tmp_path / "elsewhere" / source.name
+    shutil.copytree(source, moved)
+    assert ClipEmbedder(moved).id == embedder.id
+    other = make_clip(kind, tmp_path / kind, seed=1)
+    assert ClipEmbedder(other).id != embedder.id
+
+
 def test_no_checkpoint_there(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable) as caught:
+    for ask in (lambda e: e.embed_texts(["a"]), lambda e: e.id, lambda e: e.dim):
+        with pytest.raises(ModelUnavailable) as caught:
+            ask(ClipEmbedder(tmp_path))
+        assert caught.value.remedy
+
+
+def test_code_that_a_checkpoint_brings_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "strange", "auto_map": {"AutoConfig": "own.C", "AutoModel": "own.M", "AutoProcessor": "own.P"}}'
+    )
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(ModelUnavailable, match="cannot be loaded"):
         ClipEmbedder(tmp_path).embed_texts(["a"])
-    assert caught.value.remedy
+    assert not (tmp_path / "ran").exists()
+
+
+def test_row_50_out_of_memory_is_told(embedder: ClipEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    def full(**inputs: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    _, model = embedder._load()
+    monkeypatch.setattr(model, "get_image_features", full)
+    with pytest.raises(ModelUnavailable, match="not enough memory") as caught:
+        embedder.embed_images([Image.new("RGB", (8, 8))])
+    assert "smaller" in caught.value.remedy

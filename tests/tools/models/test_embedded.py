@@ -146,9 +146,9 @@ async def test_cancel_event_stops_a_call_that_reads_and_one_that_writes(model: E
         started = time.monotonic()
         with pytest.raises(Cancelled):
             await model.generate(messages, max_tokens=200, task="cancel", cancel=cancel)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 5
         # The engine itself is free again soon, not only our wait: a queued call is answered.
-        await asyncio.wait_for(model.generate([user("Hi")], max_tokens=1, task="after"), timeout=10)
+        await asyncio.wait_for(model.generate([user("Hi")], max_tokens=1, task="after"), timeout=60)
 
 
 async def test_cancelled_task_frees_the_model(model: EmbeddedModel) -> None:
@@ -157,7 +157,7 @@ async def test_cancelled_task_frees_the_model(model: EmbeddedModel) -> None:
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await asyncio.wait_for(model.generate([user("Hi")], max_tokens=1, task="after"), timeout=10)
+    await asyncio.wait_for(model.generate([user("Hi")], max_tokens=1, task="after"), timeout=60)
 
 
 async def test_calls_wait_for_each_other(model: EmbeddedModel) -> None:

@@ -117,13 +117,7 @@ def test_file_that_is_no_script(tmp_path: Path, text: str) -> None:
 def test_unknown_spec_names_the_known_ones(spec: str) -> None:
     with pytest.raises(BadConfig) as caught:
         make_model(spec, Settings())
-    assert "embedded, llama:PATH.gguf or scripted:FILE" in caught.value.remedy
-
-
-@pytest.mark.parametrize("spec", ["hf:Qwen/Qwen2.5-VL", "openai:gpt"])
-def test_later_specs_say_so(spec: str) -> None:
-    with pytest.raises(BadConfig, match="arrive in a later release"):
-        make_model(spec, Settings())
+    assert "Use embedded, llama:PATH.gguf" in caught.value.remedy
 
 
 async def test_embedded_and_llama_specs_load_nothing_yet(tmp_path: Path) -> None:

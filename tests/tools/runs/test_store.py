@@ -19,7 +19,7 @@ RUN = RunRecord(
     "r1", "t1", "Which?", (PICTURE,), "running", "2026-01-02T03:04:05+00:00", None, {"profile": "fast"},
     {"rounds": 2}, 2, {"settings": {}},
 )  # fmt: skip
-CALL = CallRecord(1, "model", "read", "s1", "ok", 0.5, 0.25, 10, 2, 0.01, False, 4)
+CALL = CallRecord(1, "model", "read", "s1", "ok", 0.5, 0.25, 10, 2, 0.01, False, 4, "solver")
 
 
 @pytest.fixture
@@ -88,6 +88,19 @@ def test_an_id_is_not_taken_twice(store: RunStore) -> None:
 def test_a_question_that_is_no_utf_8_is_kept(store: RunStore) -> None:
     store.begin(replace(RUN, run_id="r3", question="what \udcff?"))
     assert store.run("r3").question == "what \\udcff?"
+
+
+def test_a_store_that_knew_no_roles_is_brought_up_and_loses_nothing(store: RunStore, tmp_path: Path) -> None:
+    store.add("r1", [Entry(CALL, "key", "reply")], [])
+    store.close()
+    with sqlite3.connect(tmp_path / "runs.db") as db:
+        db.execute("ALTER TABLE calls DROP COLUMN role")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    for _ in range(2):
+        again = RunStore.open(tmp_path)
+        assert again.calls("r1") == [replace(CALL, role="")]
+        again.close()
 
 
 def garbage(folder: Path) -> Any:
