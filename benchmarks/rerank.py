@@ -224,7 +224,9 @@ async def answers(spec: str, path: Path, picked: Sequence[Question], settings: S
     async with seams.make_foveal(chosen) as foveal:
 
         async def ask(question: Question, on_event: Any) -> Any:
-            return await foveal.ask(question.question, [Path(p) for p in question.images])
+            async for event in foveal.stream(question.question, [Path(p) for p in question.images]):
+                on_event(event)
+            return event.data["answer"]
 
         await Runner(folder, config={"spec": spec, "questions": load_questions(path).sha256}).run(picked, ask)
     judged = judge(picked, load_predictions(folder / "predictions.jsonl")[0])

@@ -229,13 +229,12 @@ class Foveal:
             if store is not None:
                 await self._begin(run, store, work, pictures)
             for entry in run.calls:
-                await work.meter.journal.add(entry.record, entry.key, entry.reply)
+                work.meter.journal.add(entry.record, entry.key, entry.reply)
             told: dict[str, Any] = {"run_id": run.id, "question": run.question, "images": [p.sha256 for p in pictures]}
             told |= {"config": work.config, "budget": asdict(work.meter.budget)}
             emit("run.started", {**told, "kept": store is not None, "resumed": run.record is not None})
             try:
                 answer = await self._answer(run, work, pictures)
-                await work.meter.journal.settled()
                 emit("run.finished", {"answer": answer})
                 await recorder.finish(answer)
                 if store is not None:

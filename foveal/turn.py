@@ -67,12 +67,9 @@ async def _rewritten(foveal: Foveal, question: str, session: Session) -> tuple[R
 
     calls: list[Entry] = []
 
-    async def keep(entry: Entry) -> None:
-        calls.append(entry)
-
     await foveal.tools.prepare()
     model = foveal.tools.models["planner"]
-    metered = MeteredModel(model, Meter(foveal.settings.budget(), Journal(keep=keep)), role="planner")
+    metered = MeteredModel(model, Meter(foveal.settings.budget(), Journal(keep=calls.append)), role="planner")
     pictures = [picture.sha256 for picture in session.pictures]
     return await rewrite_with(metered, question, session.past(), pictures, session.fresh()), calls
 

@@ -100,7 +100,7 @@ class Meter:
         Raises BudgetExceeded, TimeoutError when the run's time ended meanwhile, and whatever *make* raises.
         """
         async with self.journal.one_at_a_time(key):
-            if entry := await self.journal.give_back(key, step=step, at=round(self.elapsed, 3)):
+            if entry := self.journal.give_back(key, step=step, at=round(self.elapsed, 3)):
                 return recalled(entry.reply or ""), True
             await self._admit(need, ending)
             started, status, reply, cost = self.elapsed, "error", None, None
@@ -121,7 +121,7 @@ class Meter:
                         0, need.kind, name, step, status, round(started, 4), round(self.elapsed - started, 4),
                         cost.prompt_tokens, cost.completion_tokens, cost.usd, False, cost.cached_prompt_tokens, role,
                     )  # fmt: skip
-                    await self.journal.add(record, key, reply)
+                    self.journal.add(record, key, reply)
                 self._open.remove(need)
                 self._ended.set()
             return result, False

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -55,7 +55,7 @@ class Entry:
     reply: str | None = None
 
 
-Keep = Callable[[Entry], Awaitable[None]]
+Keep = Callable[[Entry], None]
 
 
 def request_key(kind: str, name: str, request: Mapping[str, Any]) -> str:
@@ -100,7 +100,11 @@ def _book(record: CallRecord, usage: Usage) -> None:
 
 
 class Journal:
-    """The calls of one run. *keep* makes an entry outlive the process; without it they last as long as the run."""
+    """The calls of one run. *keep* makes an entry outlive the process; without it they last as long as the run.
+
+    The caller goes on while an entry is being written: that takes milliseconds, in which a kill would lose a reply
+    just as it would have a moment before it came. *keep* raises what went wrong with an earlier one.
+    """
 
     def __init__(self, before: Iterable[Entry] = (), keep: Keep | None = None) -> None:
         self.records: list[CallRecord] = []
@@ -110,7 +114,6 @@ class Journal:
         self._unclaimed: Counter[str] = Counter()
         self._locks: dict[str, asyncio.Lock] = {}
         self._keep = keep
-        self._writes: list[asyncio.Future[None]] = []
         for entry in before:
             self._take(entry)
             self._unclaimed[entry.key] += 1
@@ -119,7 +122,7 @@ class Journal:
         """Return the lock of *key*: of two equal calls at once the second waits for the first one's reply."""
         return self._locks.setdefault(key, asyncio.Lock())
 
-    async def give_back(self, key: str, *, step: str, at: float) -> Entry | None:
+    def give_back(self, key: str, *, step: str, at: float) -> Entry | None:
         """Return the entry of an equal call that succeeded, and record that it was given back.
 
         A resumed run that asks again what it had asked before the interruption leaves no second record.
@@ -131,26 +134,16 @@ class Journal:
             self._unclaimed[key] -= 1
         else:
             copy = replace(entry.record, step=step, started=at, elapsed=0.0, cached=True)
-            await self.add(copy, key)
+            self.add(copy, key)
         return entry
 
-    async def add(self, record: CallRecord, key: str, reply: str | None = None) -> CallRecord:
-        """Number *record* and have it kept; raises what went wrong with keeping an earlier one.
-
-        The caller goes on while it is being written: that takes about a millisecond, in which a kill would lose a
-        reply just as it would have a millisecond before it came.
-        """
+    def add(self, record: CallRecord, key: str, reply: str | None = None) -> CallRecord:
+        """Return *record* with its number, and have it kept. Raises StoreUnavailable, StorageFull."""
         entry = Entry(replace(record, seq=len(self.records) + 1), key, reply)
         self._take(entry)
         if self._keep is not None:
-            self._writes = [w for w in self._writes if not w.done() or w.result()]
-            self._writes.append(asyncio.ensure_future(self._keep(entry)))
+            self._keep(entry)
         return entry.record
-
-    async def settled(self) -> None:
-        """Return when every record is kept. Raises what went wrong."""
-        await asyncio.gather(*self._writes)
-        self._writes = []
 
     def _take(self, entry: Entry) -> None:
         self.records.append(entry.record)

@@ -1,4 +1,4 @@
-"""What happens in a run, kept as it happens: events moments later, completed calls before anybody goes on."""
+"""What happens in a run, kept as it happens: completed calls at once, events moments later."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from foveal.types import Answer, Event, plain
 
 MOMENT = 0.1
 """Seconds in which events are gathered into one transaction."""
+TOGETHER = 0.005
+"""The same for calls, which branches often end together: a kill loses no more than the replies of that time."""
 
 
 class Recorder:
@@ -31,7 +33,9 @@ class Recorder:
         self._events: list[tuple[float, Event]] = []
         self._calls: list[Entry] = []
         self._one_writer = asyncio.Lock()
-        self._soon: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
+        self._failed: FovealError | None = None
         self._answer: Mapping[str, Any] | None = None
 
     def take(self, kind: str, data: Mapping[str, Any]) -> Event:
@@ -42,26 +46,58 @@ class Recorder:
             self._answer = event.data["answer"]
         if self._store is not None:
             self._events.append((round(time.monotonic() - self._began, 4), event))
-            if self._soon is None or self._soon.done():
-                self._soon = asyncio.create_task(self._write_soon())
+            self._write_in(MOMENT)
         return event
 
-    async def keep(self, entry: Entry) -> None:
-        """Return when *entry* is in the store; calls that end together share a transaction.
+    def keep(self, entry: Entry) -> None:
+        """Have a completed call written. Raises what kept an earlier one from it: StoreUnavailable, StorageFull."""
+        if self._failed is not None:
+            raise self._failed
+        if self._store is not None:
+            self._calls.append(entry)
+            self._write_in(TOGETHER)
+
+    async def close(self) -> None:
+        """Write what waits, and write no more. Raises StoreUnavailable, StorageFull."""
+        await self._write()
+
+    async def finish(self, answer: Answer) -> None:
+        """Write what waits and, together with it, that the run has ended with *answer*; and write no more.
 
         Raises StoreUnavailable, StorageFull.
         """
-        self._calls.append(entry)
-        await self.flush()
+        await self._write(self._answer or answer.as_dict())
 
-    async def flush(self) -> None:
-        """Return when all that has happened is in the store. Raises StoreUnavailable, StorageFull."""
+    def _write_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._timer.when() > loop.time() + seconds:
+            self._stop_timer()
+            self._timer = loop.call_later(seconds, self._write_now)
+
+    def _write_now(self) -> None:
+        self._timer = None
+        self._writing = asyncio.create_task(self._try())
+
+    async def _try(self) -> None:
+        try:
+            await self._write()
+        except FovealError as error:
+            self._failed = error  # told by the next `keep`; what waits is tried again at the end
+
+    async def _write(self, answer: Mapping[str, Any] | None = None) -> None:
+        if self._store is None:
+            return
         async with self._one_writer:
+            self._stop_timer()
             events, calls = self._events, self._calls
-            if self._store is None or not (events or calls):
-                return  # whoever wrote before us has written ours too
             self._events, self._calls = [], []
-            writing = asyncio.ensure_future(self._store.write(self._store.add, self._run_id, calls, events))
+            if answer is not None:
+                work = self._store.write(self._store.finish, self._run_id, answer, calls, events)
+            elif events or calls:
+                work = self._store.write(self._store.add, self._run_id, calls, events)
+            else:
+                return  # whoever wrote before us has written ours too
+            writing = asyncio.ensure_future(work)
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
@@ -71,32 +107,7 @@ class Recorder:
                 self._events, self._calls = events + self._events, calls + self._calls
                 raise
 
-    async def close(self) -> None:
-        """Write what waits, and write no more. Raises StoreUnavailable, StorageFull."""
-        await self._still()
-        await self.flush()
-
-    async def finish(self, answer: Answer) -> None:
-        """Write what waits and, together with it, that the run has ended with *answer*; and write no more.
-
-        Raises StoreUnavailable, StorageFull.
-        """
-        await self._still()
-        if self._store is not None:
-            async with self._one_writer:
-                told = self._answer or answer.as_dict()
-                await self._store.write(self._store.finish, self._run_id, told, self._calls, self._events)
-                self._events, self._calls = [], []
-
-    async def _still(self) -> None:
-        if self._soon is not None:
-            self._soon.cancel()
-            await asyncio.wait([self._soon])
-
-    async def _write_soon(self) -> None:
-        while self._events:
-            await asyncio.sleep(MOMENT)
-            try:
-                await self.flush()
-            except FovealError:
-                return  # what waits is kept for `close`, which tells what is wrong
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

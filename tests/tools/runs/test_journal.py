@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import asyncio
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveal.errors import StorageFull
 from foveal.tools.runs import codec
 from foveal.tools.runs.journal import CallRecord, Entry, Journal, request_key, same_words, usage_of
 from foveal.types import ImageHit, Region, TextHit
@@ -35,44 +31,25 @@ def test_a_key_tells_every_part_of_a_request() -> None:
     assert request_key("tool", "a", {"x": (1,), "y": 2}) == request_key("tool", "a", {"y": 2, "x": [1]})
 
 
-async def test_a_resumed_journal_gives_back_without_a_second_record_and_marks_what_is_asked_again() -> None:
+def test_a_resumed_journal_gives_back_without_a_second_record_and_marks_what_is_asked_again() -> None:
     kept: list[Entry] = []
-
-    async def keep(entry: Entry) -> None:
-        kept.append(entry)
-
-    first = Journal(keep=keep)
-    await first.add(call(), "k", "[]")
-    await first.add(call(), "other", "[]")
-    await first.settled()
-    resumed = Journal(kept, keep)
-    assert await resumed.give_back("k", step="s1", at=3.0) is not None
+    first = Journal(keep=kept.append)
+    first.add(call(), "k", "[]")
+    first.add(call(), "other", "[]")
+    resumed = Journal(list(kept), kept.append)
+    assert resumed.give_back("k", step="s1", at=3.0) is not None
     assert len(resumed.records) == 2, "the same call as before the interruption"
-    assert await resumed.give_back("k", step="s2", at=4.0) is not None
+    assert resumed.give_back("k", step="s2", at=4.0) is not None
     assert [(r.seq, r.step, r.cached) for r in resumed.records[2:]] == [(3, "s2", True)]
     assert usage_of(resumed.records).tool_calls == {"collection": 2}
     assert usage_of(resumed.records).cached == 1
-    await resumed.settled()
     assert [e.record.seq for e in kept] == [1, 2, 3]
 
 
-async def test_what_went_wrong_with_keeping_a_call_is_heard_at_the_next_one_and_at_the_end() -> None:
-    async def full(entry: Entry) -> None:
-        raise StorageFull("The disk is full.")
-
-    journal = Journal(keep=full)
-    await journal.add(call(), "k", "[]")
-    with pytest.raises(StorageFull):
-        await journal.settled()
-    await asyncio.sleep(0)
-    with pytest.raises(StorageFull):
-        await journal.add(call(), "other", "[]")
-
-
-async def test_only_replies_of_calls_that_succeeded_are_given_back() -> None:
+def test_only_replies_of_calls_that_succeeded_are_given_back() -> None:
     journal = Journal()
-    await journal.add(CallRecord(0, "tool", "web", "s1", "timeout", 0.0, 1.0), "k")
-    assert await journal.give_back("k", step="s1", at=1.0) is None
+    journal.add(CallRecord(0, "tool", "web", "s1", "timeout", 0.0, 1.0), "k")
+    assert journal.give_back("k", step="s1", at=1.0) is None
 
 
 @given(
