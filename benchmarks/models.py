@@ -240,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="embedded", help="a model spec (default: embedded)")
     parser.add_argument("--only", default="parallel,prefix,engine", help="which of them")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each kind")
+    parser.add_argument("--repeat", type=int, default=5, help="runs of each kind")
     parser.add_argument("--reply", type=int, default=48, help="tokens of a reply when writing is measured")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

@@ -65,7 +65,8 @@ class Settings(BaseSettings):
 
     index: Path | None = Field(None, description="folder of the collection to search")
     model: str = Field(
-        "embedded", description="model of every role: embedded, llama:PATH.gguf, hf:FOLDER_OR_NAME or scripted:FILE"
+        "embedded",
+        description="model of every role: embedded, llama:FILE_OR_NAME, hf:FOLDER_OR_NAME, openai:NAME, scripted:FILE",
     )
     planner_model: str | None = Field(None, description="model that plans, when not `model`")
     solver_model: str | None = Field(None, description="model that answers the sub-questions, when not `model`")

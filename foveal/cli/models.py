@@ -16,7 +16,9 @@ from foveal.settings import Settings
 PROGRESS_EVERY = 1.0
 """Seconds between lines of progress as JSON."""
 
-app = typer.Typer(help="Model weights.", no_args_is_help=True)
+app = typer.Typer(
+    help="Models: what is there, what can be pulled, what endpoints can do and cost.", no_args_is_help=True
+)
 app.command("probe")(endpoints.probe)
 app.command("prices")(endpoints.prices)
 

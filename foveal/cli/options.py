@@ -20,7 +20,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="SPEC",
-        help="Model of every role: embedded, llama:PATH.gguf or scripted:FILE.",
+        help="Model of every role: embedded, llama:FILE_OR_NAME, hf:FOLDER_OR_NAME or openai:NAME.",
         show_default=False,
     ),
 ]
