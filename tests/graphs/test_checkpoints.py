@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import re
@@ -168,9 +169,10 @@ async def test_row_60_behaviour_28_fifty_steps_with_ten_pictures_stay_below_a_me
         async for event in made.stream("What comes out of the chain of 40?", pictures):
             if event.type == "subquestion.finished":
                 sizes.append(sum(f.stat().st_size for f in tmp_path.glob("checkpoints.db*")))
-                with sqlite3.connect(tmp_path / "checkpoints.db") as db:
-                    stored = db.execute("SELECT type, value FROM channels").fetchall()
-                contents = b"".join(zlib.decompress(v) if kind.endswith("+z") else v for kind, v in stored)
+                if len(sizes) == len(pictures) + 39:  # once: a reader keeps the file from being tidied up
+                    with contextlib.closing(sqlite3.connect(tmp_path / "checkpoints.db")) as db:
+                        stored = db.execute("SELECT type, value FROM channels").fetchall()
+                    contents = b"".join(zlib.decompress(v) if kind.endswith("+z") else v for kind, v in stored)
         answer = event.data["answer"]
     assert len(answer.plan) == 50 and answer.status == "answered" and len(sizes) == 50
     assert max(sizes) < 1_000_000, max(sizes)
