@@ -14,7 +14,7 @@ from foveal.types import Answer, Event, plain
 
 MOMENT = 0.1
 """Seconds in which events are gathered into one transaction."""
-TOGETHER = 0.005
+TOGETHER = 0.02
 """The same for calls, which branches often end together: a kill loses no more than the replies of that time."""
 
 
