@@ -56,11 +56,82 @@ class PolicyError(FovealError):
     exit_code = 3
 
 
+class BlockedUrl(PolicyError):
+    """An address that is never opened: not public, not http, or not one that a search, a page or the user gave."""
+
+    code = "blocked_url"
+    default_remedy = "Only public http and https addresses that a search, a page or you gave are opened."
+
+
+class RobotsDenied(PolicyError):
+    """The site asks programs not to read this page."""
+
+    code = "robots_denied"
+    default_remedy = "Open it yourself, or set `robots` to false if you may."
+
+
+class PrivateQuery(PolicyError):
+    """A query or address would tell the web what stands in a private collection."""
+
+    code = "private_query"
+
+
 class BackendError(FovealError):
     """Something outside did not work; trying again may."""
 
     code = "backend"
     retryable = True
+
+
+class BackendTimeout(BackendError):
+    """It did not answer in time, or too slowly."""
+
+    code = "backend_timeout"
+
+
+class BackendDown(BackendError):
+    """It cannot be reached: no network, no such host, connection refused or broken."""
+
+    code = "backend_down"
+
+
+class Throttled(BackendError):
+    """It asked to be left alone for a while."""
+
+    code = "throttled"
+    retry_after: float | None = None
+    """Seconds, if it said."""
+
+
+class HttpRefused(BackendError):
+    """A server answered that it will not or cannot give this: ``status`` is the HTTP status."""
+
+    code = "http_refused"
+    retryable = False
+    status = 0
+
+
+class BadResponse(BackendError):
+    """What came is not what may come: too large, broken, packed in an unknown way, redirected too often."""
+
+    code = "bad_response"
+    retryable = False
+
+
+class PageUnreadable(BackendError):
+    """A page came, but there is nothing to read in it, or not within the limits."""
+
+    code = "page_unreadable"
+    retryable = False
+    reason = ""
+    """``empty content`` (a consent wall, a page made by scripts), ``too complex`` (over the limits) or ``damaged``."""
+
+
+class ReplayMiss(FovealError):
+    """A replay came to a call that is not in the recording."""
+
+    code = "replay_miss"
+    default_remedy = "Replay with the version, prompts and settings of the recording, or record anew."
 
 
 class StorageFull(BackendError):
@@ -168,5 +239,5 @@ class Cancelled(FovealError):
     exit_code = 130
 
 
-ENDING = (Cancelled, ModelUnavailable, StorageFull, StoreUnavailable)
+ENDING = (Cancelled, ModelUnavailable, ReplayMiss, StorageFull, StoreUnavailable)
 """Errors that no branch of a run can live with: they end it, and the caller is told what to do."""

@@ -23,7 +23,11 @@ from foveal.types import (
     Region,
     Scope,
     Scored,
+    SearchKind,
     TextHit,
+    ToolOutcome,
+    WebPage,
+    WebQuery,
 )
 
 if TYPE_CHECKING:
@@ -240,11 +244,62 @@ class Reranker(Protocol):
         ...
 
 
-class WebSearch(Protocol):
-    """A search engine beyond the collection."""
+class SearchBackend(Protocol):
+    """One search service or archive beyond the collection."""
 
     name: str
 
-    async def search(self, query: str, *, k: int = 10) -> list[TextHit]:
-        """Passages of pages, best first. Raises BackendError when it does not answer."""
+    @property
+    def kinds(self) -> frozenset[SearchKind]:
+        """What it can look for."""
+        ...
+
+    async def search(self, query: WebQuery) -> ToolOutcome:
+        """Return at most ``query.k`` :class:`~foveal.types.WebHit`, best first, each address once.
+
+        Never raises but CancelledError: ``empty`` (nothing found), ``throttled`` (with ``retry_after`` if told),
+        ``blocked`` (refused: key, policy), ``timeout`` and ``error`` say what went wrong, in words for the user.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free what it holds."""
+        ...
+
+
+class Web(Protocol):
+    """The web as a run sees it: several backends behind one door, and pages read through one guarded transport."""
+
+    @property
+    def name(self) -> str:
+        """The backends, in the order in which they are asked."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[SearchKind]:
+        """What any of its backends can look for."""
+        ...
+
+    async def search(self, query: WebQuery) -> ToolOutcome:
+        """Like :meth:`SearchBackend.search`, of the first backend that answers; ``notes`` name those that did not."""
+        ...
+
+    async def read(self, url: str) -> WebPage:
+        """Fetch and read one page.
+
+        Only addresses that a search result, the user or a page that was read gave may be read.
+        Raises BlockedUrl, RobotsDenied, PageUnreadable, BackendError.
+        """
+        ...
+
+    async def picture(self, url: str) -> ImageRef:
+        """Fetch a picture of a result or page, decode it and keep it re-encoded. Raises as :meth:`read`, BadImage."""
+        ...
+
+    def allow(self, *urls: str) -> None:
+        """Let addresses that the user gave be read."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free what it holds."""
         ...

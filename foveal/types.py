@@ -179,6 +179,12 @@ class ToolOutcome:
     items: tuple[Any, ...] = ()
     error: str | None = None
     elapsed: float = 0.0
+    backend: str = ""
+    """Who answered, when several might have."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of it, such as a backend that was passed over."""
+    retry_after: float | None = None
+    """Seconds that a throttled server asked to be left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,6 +438,90 @@ class TextHit:
     image: str | None = None
     page: int | None = None
     url: str | None = None
+    published_at: str | None = None
+    """ISO date, of what comes from the web and tells it."""
+
+
+SearchKind = Literal["text", "images", "news", "lookalikes"]
+"""What a web search looks for: pages, pictures that words describe, news, pictures like a picture."""
+Since = Literal["day", "week", "month", "year"]
+
+
+@dataclass(frozen=True, slots=True)
+class WebQuery:
+    """What a search backend is asked. ``image`` is the digest of the picture whose lookalikes are sought."""
+
+    text: str = ""
+    kind: SearchKind = "text"
+    k: int = 10
+    image: str | None = None
+    since: Since | None = None
+    """Only what was published in the last day, week, month or year, as far as the backend can tell."""
+    region: str = ""
+    """Country and language as ``us-en``; empty: the backend's own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebHit:
+    """A result of a web search: what an engine says of a page or picture. Nothing of it was fetched.
+
+    ``url`` is the page, http or https, without tracking parameters. ``rank`` counts from 1.
+    """
+
+    url: str
+    title: str
+    snippet: str = ""
+    rank: int = 0
+    engine: str = ""
+    published_at: str | None = None
+    image: str | None = None
+    """Address of the picture, for picture results."""
+    thumbnail: str | None = None
+    width: int | None = None
+    height: int | None = None
+    score: float | None = None
+    """Only from backends that give one: 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class PagePicture:
+    """A picture on a page: its address, and what the page says of it. Sizes are what the page claims."""
+
+    url: str
+    alt: str = ""
+    caption: str = ""
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebPage:
+    """A page as it was read. ``text`` is Markdown; evidence cites it by character offsets.
+
+    ``url`` is its canonical address, by which mirrors are one, and the ``doc_id`` of its evidence.
+    """
+
+    url: str
+    title: str
+    text: str
+    kind: Literal["html", "pdf", "text", "image"] = "html"
+    fetched_from: str = ""
+    """The address that gave the bytes, after redirects."""
+    site: str = ""
+    language: str = ""
+    published_at: str | None = None
+    """ISO date, when the page tells."""
+    modified_at: str | None = None
+    """ISO date of the last change that the page tells of."""
+    retrieved_at: str = ""
+    pictures: tuple[PagePicture, ...] = ()
+    """Those worth seeing, the most telling first."""
+    links: tuple[str, ...] = ()
+    """Absolute addresses of the page's links, each once, in order: they may be visited, others may not."""
+    pages: tuple[int, ...] = ()
+    """Of a PDF: the offset in ``text`` at which each page begins."""
+    notes: tuple[str, ...] = ()
+    """What the user should know: cut, partly unreadable, an older copy."""
 
 
 @dataclass(frozen=True, slots=True)
