@@ -12,22 +12,23 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from foveal.errors import FovealError, ModelError
+from foveal.errors import BackendDown, FovealError, ModelError
 from foveal.prompts.loader import render
 from foveal.runtime import Tools
 from foveal.settings import Settings
+from foveal.types import WebQuery
 
 Row = tuple[str, bool, str, str]
 REPORT = "Run `foveal doctor` again with FOVEAL_DEBUG=1 and report what it prints."
+OWN = {"strategy": "adaptive", "web": "off"}
+NO_NETWORK = "Without a network use --web zim:FILE, or --web searxng with a server of your own."
 QUESTION = "What is the capital of the country whose flag is shown?"
 
 
 async def examine(settings: Settings, tell: Callable[[str], None]) -> AsyncIterator[Row]:
     """Yield (part, works, detail, remedy) for each part as it is tried; nothing is raised."""
     with tempfile.TemporaryDirectory(prefix="foveal-doctor-") as folder:
-        own = settings.model_copy(
-            update={"index": Path(folder) / "index", "home": Path(folder) / "home", "strategy": "adaptive"}
-        )
+        own = settings.model_copy(update={"index": Path(folder) / "index", "home": Path(folder) / "home", **OWN})
         tools = Tools(own)
         try:
             for part, trial in (
@@ -46,6 +47,10 @@ async def examine(settings: Settings, tell: Callable[[str], None]) -> AsyncItera
         if settings.index is not None:
             tell("collection")
             yield await _tried("collection", _collection, Tools(settings))
+        if settings.web != "off":
+            tell("web")
+            fresh = settings.model_copy(update={"cache": Path(folder) / "cache"})
+            yield await _tried("web", _web, Tools(fresh))
 
 
 async def _tried(part: str, trial: Callable[[Tools], Awaitable[str]], tools: Tools) -> Row:
@@ -152,6 +157,21 @@ async def _collection(tools: Tools) -> str:
     try:
         stats = await asyncio.to_thread(lambda: tools.collection.stats())
         return f"{stats.documents} documents open"
+    finally:
+        await tools.aclose()
+
+
+async def _web(tools: Tools) -> str:
+    try:
+        web = await asyncio.to_thread(lambda: tools.web)
+        assert web is not None
+        if web.name == "replay":
+            return "the recording is open"
+        outcome = await web.search(WebQuery("Eiffel Tower", k=3))
+        if outcome.error:
+            raise BackendDown(outcome.error, remedy=NO_NETWORK)
+        passed = "".join(f"; {note}" for note in outcome.notes)
+        return f"{outcome.backend} found {len(outcome.items)} pages{passed}"
     finally:
         await tools.aclose()
 

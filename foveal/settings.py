@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,9 @@ PREFIX = "FOVEAL_"
 FILE_NAME = "foveal.toml"
 NOT_SETTINGS = frozenset({"DEBUG", "DEMO_INDEX"})
 """Variables with our prefix that steer the command line and the demo script."""
+WEBS = ("off", "ddgs", "searxng", "brave")
+WEB_FILES = ("zim", "replay")
+"""Web backends that are a file: ``zim:FILE``."""
 
 MASK = "********"
 _KEY_LINE = re.compile(r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*=")
@@ -89,7 +92,22 @@ class Settings(BaseSettings):
         "ratio-to-top:GAMMA,K, adjacent-gap:GAMMA,K, keep-argmax:K,ETA or dual-threshold:T_R,T_KC,K",
     )  # fmt: skip
     rerank_pool: int = Field(20, ge=1, le=100, description="most passages that the reranker is given")
-    web: Literal["off"] = Field("off", description="web search; only `off` in this version")
+    web: str = Field(
+        "off", description="where the web is searched, in this order: off, or any of ddgs, searxng, brave, zim:FILE, "
+        "replay:FILE with commas between them",
+    )  # fmt: skip
+    web_timeout: float = Field(10.0, gt=0, le=120, description="most seconds of one call to a web search")
+    ddgs_engines: str = Field(
+        "duckduckgo,brave,mojeek,startpage", description="engines that `ddgs` asks for pages, in this order"
+    )
+    searxng_url: str | None = Field(None, description="address of your SearXNG server, such as http://localhost:8888")
+    brave_api_key: SecretStr | None = Field(None, description="key of the Brave Search API")
+    vision_api_key: SecretStr | None = Field(
+        None, description="key of Google Cloud Vision, to find pages with a picture; SENDS THE PICTURES to Google"
+    )
+    robots: bool = Field(True, description="do not read pages whose site asks programs not to (robots.txt)")
+    browser: bool = Field(False, description="read pages that only scripts write in a guarded headless browser")
+    private: bool = Field(True, description="keep what stands in the collection out of what the web is asked")
     max_calls: int | None = Field(None, ge=1, description="most model calls, and most tool calls, of a run")
     max_usd: float | None = Field(None, ge=0, description="most money of a run, in US dollars")
     deadline: float | None = Field(None, gt=0, description="most wall time of a run, in seconds")
@@ -163,6 +181,19 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(sorted(unknown))}: choose all, none or from {', '.join(PLAN_CODES)}")
         return value
 
+    @field_validator("web")
+    @classmethod
+    def _known_webs(cls, value: str) -> str:
+        named = [part.strip() for part in value.split(",")]
+        for name in named:
+            kind, _, place = name.partition(":")
+            if name not in WEBS and not (kind in WEB_FILES and place):
+                known = (*WEBS[1:], *(f"{file}:FILE" for file in WEB_FILES))
+                raise ValueError(f"{name or value!r}: choose off, or from {', '.join(known)}")
+        if "off" in named and len(named) > 1:
+            raise ValueError("off goes with nothing else")
+        return ",".join(dict.fromkeys(named))
+
     def models(self) -> dict[str, str]:
         """Return the model spec of each role (:data:`foveal.types.ROLES`)."""
         own = (self.planner_model, self.solver_model, self.answer_model, self.judge_model)
@@ -181,6 +212,21 @@ class Settings(BaseSettings):
         if self.max_usd is not None:
             limits = replace(limits, usd=self.max_usd)
         return limits if self.deadline is None else replace(limits, seconds=self.deadline)
+
+
+def placed(web: str, folder: Path) -> str:
+    """Return a ``web`` setting with its files by their absolute paths; relative ones are below *folder*."""
+    return _with_files(web, lambda file: str(folder / Path(file).expanduser()))
+
+
+def named(web: str) -> str:
+    """Return a ``web`` setting with its files by their names alone, which say nothing of this machine."""
+    return _with_files(web, lambda file: Path(file).name)
+
+
+def _with_files(web: str, told: Callable[[str], str]) -> str:
+    parts = (part.partition(":") for part in web.split(","))
+    return ",".join(f"{kind}:{told(file)}" if file else kind for kind, _, file in parts)
 
 
 def load_settings(
@@ -256,6 +302,8 @@ def _read_file(config: Path | None, folder: Path | None) -> tuple[dict[str, Any]
             raise BadConfig(f"{path}:{lines.get(key, 1)}: unknown key `{key}`.", remedy=_suggest(key))
         if isinstance(value, str) and key in ("index", "home", "cache", "prices", "openai_ca_file"):
             values[key] = path.parent / Path(value).expanduser()
+        elif isinstance(value, str) and key == "web":
+            values[key] = placed(value, path.parent.absolute())
     return values, lines, str(path)
 
 

@@ -1,0 +1,1 @@
+"""How often something outside is asked, how long one waits, and when it is left alone."""
