@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from foveal.tools.index.readers import RawDocument, Unit, clean
+from foveal.tools.read.pdfium import open_pdf, page_picture, page_text
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -16,8 +16,6 @@ from foveal.errors import BadInput
 
 MAX_PAGES = 2000
 MAX_BYTES = 500_000_000
-MAX_PAGE_PIXELS = 6_000_000
-DPI = 110
 
 PDFIUM = threading.Lock()
 """PDFium may be entered by one thread at a time, in the whole process."""
@@ -66,16 +64,9 @@ def read_pdf(unit: Unit, base_id: str) -> Iterator[RawDocument]:
 
 
 def _open(unit: Unit) -> Any:
-    import pypdfium2
-
     if unit.path.stat().st_size > MAX_BYTES:
         raise BadInput(f"larger than {MAX_BYTES // 1_000_000} MB")
-    try:
-        return pypdfium2.PdfDocument(unit.path)
-    except pypdfium2.PdfiumError as error:
-        if "assword" in str(error):
-            raise BadInput("an encrypted PDF: save a copy without a password") from error
-        raise BadInput("not a readable PDF (malformed or cut off)") from error
+    return open_pdf(unit.path)
 
 
 def _page(pdf: Any, index: int) -> tuple[str, Image.Image | None]:
@@ -88,18 +79,7 @@ def _page(pdf: Any, index: int) -> tuple[str, Image.Image | None]:
     except pypdfium2.PdfiumError:
         return "", None
     try:
-        layer = page.get_textpage()
-        text = layer.get_text_bounded().replace("\r\n", "\n")
-        layer.close()
-        width, height = page.get_size()
-        if not (width > 0 and height > 0 and math.isfinite(width * height)):
-            return text, None
-        # a page may claim to be metres wide: hold the picture to a size, not to a resolution
-        scale = min(DPI / 72, math.sqrt(MAX_PAGE_PIXELS / (width * height)), 8000 / max(width, height))
-        bitmap = page.render(scale=scale)
-        picture = bitmap.to_pil().convert("RGB")
-        bitmap.close()
-        return text, picture
+        return page_text(page), page_picture(page)
     except pypdfium2.PdfiumError:
         return "", None
     finally:

@@ -11,6 +11,7 @@ import pytest
 from foveal.tools.index import pdf
 from foveal.tools.index.collection import LocalCollection
 from foveal.tools.index.enrich import Embedders
+from foveal.tools.read import pdfium
 
 from .conftest import corpus, picture, sample_corpus
 
@@ -275,7 +276,7 @@ def test_row_67_a_page_bomb_is_rendered_small(collection: LocalCollection, tmp_p
     write_pdf(tmp_path / "bomb.pdf", ["huge page"], size=(14_400, 14_400))
     assert collection.add([tmp_path / "bomb.pdf"]).pictures == 1
     width, height = collection._rows.all("SELECT width, height FROM images")[0]
-    assert width * height <= pdf.MAX_PAGE_PIXELS * 1.01
+    assert width * height <= pdfium.MAX_PAGE_PIXELS * 1.01
 
 
 def test_row_67_only_the_first_pages_of_a_huge_pdf(
