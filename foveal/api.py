@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from foveal.tools.runs.journal import Entry
     from foveal.tools.runs.recorder import Recorder
     from foveal.tools.runs.store import RunRecord, RunStore
+    from foveal.tools.tape.recording import Recording
+    from foveal.tools.tape.replay import Replay
 
 MAX_QUESTION = 8000
 """Characters of a question; more is a document, which belongs in the collection."""
@@ -50,6 +52,14 @@ class _Run:
     evidence: Mapping[str, Evidence] | None = None
     calls: Sequence[Entry] = ()
     """Calls made for the run before it began."""
+    turn: Mapping[str, Any] | None = None
+    """The turn of a session that it is for."""
+    kept: bool | None = None
+    """What it says of whether it is kept, when it is a replay and that is the recording's."""
+    tape: Path | None = None
+    """The file that it is to be recorded in."""
+    deck: Recording | Replay | None = None
+    """What records it, or plays it back."""
     record: RunRecord | None = None
     """What the store knows of it, when it was begun before."""
 
@@ -90,13 +100,20 @@ class Foveal:
         return await asyncio.to_thread(lambda: self.tools.runs)
 
     async def ask(
-        self, question: str, images: Sequence[Picture] = (), *, run_id: str | None = None, session: str | None = None
+        self,
+        question: str,
+        images: Sequence[Picture] = (),
+        *,
+        run_id: str | None = None,
+        session: str | None = None,
+        record: str | Path | None = None,
     ) -> Answer:
         """Answer *question* about *images* (bytes or paths), as the next turn of *session* if one is named.
 
+        *record* names a new file that keeps all the run's calls: see :func:`replayed`.
         Raises the errors of :mod:`foveal.errors`.
         """
-        return await _last(self.stream(question, images, run_id=run_id, session=session))
+        return await _last(self.stream(question, images, run_id=run_id, session=session, record=record))
 
     async def stream(
         self,
@@ -109,22 +126,26 @@ class Foveal:
         known: Mapping[str, SubQuestion] | None = None,
         evidence: Mapping[str, Evidence] | None = None,
         calls: Sequence[Entry] = (),
+        record: str | Path | None = None,
+        turn: Mapping[str, Any] | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Answer, yielding every event in order; the last is ``run.finished`` with the :class:`Answer`.
 
         One run at a time works on a *thread_id* (default: the run itself); another one gets ThreadBusy.
         The next turn of *session* is asked with what was said in the turns before: see :mod:`foveal.turn`, which
         gives *known* (answered ``identify`` steps by picture), the *evidence* they rest on, and model *calls*
-        already made for the run.
+        already made for the run, of what *turn*. *record* names a new file that keeps all the run's calls.
         """
         question = checked_question(question)
         if session is not None:
             from foveal.turn import take_turn
 
-            made = take_turn(self, session, question, images, run_id=run_id)
+            made = take_turn(self, session, question, images, run_id=run_id, record=record)
         else:
-            name = run_id or uuid.uuid4().hex[:12]
-            made = self._stream(_Run(name, thread_id or name, question, images, known, evidence, calls))
+            name, tape = run_id or uuid.uuid4().hex[:12], Path(record) if record is not None else None
+            made = self._stream(
+                _Run(name, thread_id or name, question, images, known, evidence, calls, turn=turn, tape=tape)
+            )
         async with aclosing(made) as events:
             async for event in events:
                 yield event
@@ -182,23 +203,32 @@ class Foveal:
         return store
 
     async def _stream(self, run: _Run) -> AsyncGenerator[Event, None]:
+        from foveal.taping import ending
         from foveal.tools.runs.recorder import Recorder
+        from foveal.tools.tape.recording import Recording
 
         store, before, last = await self.runs(), 0.0, 0
         if store is not None and run.record is not None:
             before = await store.write(store.seconds, run.id)
             last = max((e.seq for e in await store.write(store.events, run.id)), default=0)
+        if run.tape is not None:
+            run = replace(run, deck=Recording(run.tape))
         recorder = Recorder(store, run.id, after=last, before=before)
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         loop, home = asyncio.get_running_loop(), threading.get_ident()
 
         def emit(kind: str, data: Mapping[str, Any]) -> None:
             if threading.get_ident() == home:
-                queue.put_nowait(recorder.take(kind, data))
+                for event in run.deck.events(kind, data) if run.deck is not None else ((kind, data),):
+                    queue.put_nowait(recorder.take(*event))
             else:
                 loop.call_soon_threadsafe(emit, kind, data)
 
-        work = asyncio.create_task(self._run(run, store, recorder, emit, before))
+        async def make() -> None:
+            async with ending(run.deck):
+                await self._run(run, store, recorder, emit, before)
+
+        work = asyncio.create_task(make())
         work.add_done_callback(lambda _: loop.call_soon(queue.put_nowait, None))
         try:
             while (event := await queue.get()) is not None:
@@ -210,9 +240,11 @@ class Foveal:
                 await asyncio.gather(work, return_exceptions=True)
 
     async def _run(self, run: _Run, store: RunStore | None, recorder: Recorder, emit: Any, before: float) -> None:
+        from foveal.agents import fence
         from foveal.tools.images.decode import check_count
         from foveal.tools.runs.journal import Journal
         from foveal.tools.runs.lease import Lease
+        from foveal.tools.runs.pace import Pace
 
         check_count(len(run.images))
         pictures = run.record.images if run.record else await self._pictures(run.images)
@@ -225,14 +257,17 @@ class Foveal:
             if not self.tools.opened():
                 await asyncio.to_thread(self.tools.open)
             await self.tools.prepare()
-            work = self.tools.research(emit, journal, before=before)
+            tools, pace = await self._taped(run, pictures, store is not None), run.deck or Pace(before)
+            work = tools.research(emit, journal, pace=pace)
+            work.meter.fence = fence.code(run.id)
             if store is not None:
                 await self._begin(run, store, work, pictures)
             for entry in run.calls:
                 work.meter.journal.add(entry.record, entry.key, entry.reply)
             told: dict[str, Any] = {"run_id": run.id, "question": run.question, "images": [p.sha256 for p in pictures]}
             told |= {"config": work.config, "budget": asdict(work.meter.budget)}
-            emit("run.started", {**told, "kept": store is not None, "resumed": run.record is not None})
+            kept = store is not None if run.kept is None else run.kept
+            emit("run.started", {**told, "kept": kept, "resumed": run.record is not None})
             try:
                 answer = await self._answer(run, work, pictures)
                 emit("run.finished", {"answer": answer})
@@ -243,6 +278,17 @@ class Foveal:
                 if store is not None:
                     await self._left(run, store, recorder, error)
                 raise
+
+    async def _taped(self, run: _Run, pictures: Sequence[ImageRef], kept: bool) -> Tools:
+        """Return the parts that the run works with: recorded, when it is to be."""
+        from foveal.taping import recorded
+        from foveal.tools.tape.recording import Recording
+
+        if not isinstance(run.deck, Recording):
+            return self.tools
+        asked = {"run_id": run.id, "question": run.question, "turn": run.turn, "kept": kept, "calls": run.calls}
+        given = {"known": run.known or {}, "evidence": run.evidence or {}}
+        return await recorded(run.deck, self.tools, pictures, **asked, **given)
 
     def _forget_checkpoint(self, run_id: str) -> None:
         """Remove the checkpoint of a run that has its answer; nobody waits for that, or is told if it fails."""
@@ -328,6 +374,40 @@ class Foveal:
                     )
                 self._graph = build_graph(saver)
         return self._graph
+
+
+async def replayed(
+    path: str | Path,
+    *,
+    question: str | None = None,
+    images: Sequence[Picture] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> AsyncGenerator[Event, None]:
+    """Make the run of a recording again, from the file alone: the same events, ending with the same answer.
+
+    *question*, *images* and single *settings*, where given, must be the recording's. Raises BadInput for what is no
+    recording, RunMismatch when this version cannot make the same run, ReplayMiss where it went another way.
+    """
+    from foveal.agents.followup import Rewrite
+    from foveal.taping import asked_of, check_asked, replaying
+    from foveal.tools.runs import codec
+    from foveal.tools.tape.file import read_tape
+    from foveal.tools.tape.replay import Replay
+    from foveal.turn import dressed
+
+    tape = await asyncio.to_thread(read_tape, Path(path))
+    await asyncio.to_thread(check_asked, tape, question, images, settings or {})
+    deck, turn = Replay(tape), tape.header["turn"]
+    tools = await asyncio.to_thread(replaying, deck)
+    async with Foveal(tools.settings) as foveal:
+        foveal.tools = tools
+        async with aclosing(foveal._stream(_Run(**asked_of(tape), deck=deck))) as events:
+            async for event in events:
+                if turn is not None and event.type == "run.finished":
+                    rewrite = codec.load(Rewrite, turn["rewrite"])
+                    answer = dressed(event.data["answer"], turn["session"], turn["question"], rewrite)
+                    event = replace(event, data={"answer": answer})
+                yield event
 
 
 async def _last(events: AsyncIterator[Event]) -> Answer:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foveal.agents.followup import Rewrite, rewrite_with
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 
 
 async def take_turn(
-    foveal: Foveal, name: str, question: str, images: Sequence[Picture], *, run_id: str | None = None
+    foveal: Foveal,
+    name: str,
+    question: str,
+    images: Sequence[Picture],
+    *,
+    run_id: str | None = None,
+    record: str | Path | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Answer *question* as the next turn of session *name*, yielding its events; the answer keeps the turn.
 
@@ -33,16 +40,19 @@ async def take_turn(
         made, calls = await _rewritten(foveal, question, session)
         seen = tuple(session.pictures[n] for n in made.images)
         known, evidence = session.known(seen)
-        run = foveal.stream(made.standalone, seen, run_id=run_id, known=known, evidence=evidence, calls=calls)
+        turn = {"session": name, "question": question, "rewrite": made}
+        run = foveal.stream(
+            made.standalone, seen, run_id=run_id, known=known, evidence=evidence, calls=calls, record=record, turn=turn
+        )
         async with aclosing(run) as events:
             async for event in events:
                 if event.type == "run.finished":
-                    answer = _dressed(event.data["answer"], name, question, made)
+                    answer = dressed(event.data["answer"], name, question, made)
                     added = tuple(p.sha256 for p in session.pictures[len(before.pictures) :])
                     at = datetime.now(UTC).isoformat(timespec="seconds")
                     number = len(session.turns) + 1
-                    turn = Turn(number, at, question, made.standalone, seen, added, answer.as_dict())
-                    await asyncio.to_thread(store.keep, name, session.pictures, turn)
+                    done = Turn(number, at, question, made.standalone, seen, added, answer.as_dict())
+                    await asyncio.to_thread(store.keep, name, session.pictures, done)
                     event = replace(event, data={"answer": answer})
                 yield event
 
@@ -74,7 +84,7 @@ async def _rewritten(foveal: Foveal, question: str, session: Session) -> tuple[R
     return await rewrite_with(metered, question, session.past(), pictures, session.fresh()), calls
 
 
-def _dressed(answer: Answer, name: str, question: str, made: Rewrite) -> Answer:
+def dressed(answer: Answer, name: str, question: str, made: Rewrite) -> Answer:
     """Return the run's answer as that of a session's turn: to the question as it was put."""
     changes: dict[str, Any] = {"session": name, "question": question, "standalone_question": made.standalone}
     return replace(answer, **changes, warnings=(*made.warnings, *answer.warnings))

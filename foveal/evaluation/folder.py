@@ -84,7 +84,7 @@ class RunFolder:
 
     def write_trace(self, question_id: str, trace: Mapping[str, Any]) -> None:
         """Write ``traces/ID.json``."""
-        _replace(self.traces / f"{_file_name(question_id)}.json", trace)
+        _replace(self.traces / f"{file_name(question_id)}.json", trace)
 
     def _read_record(self) -> dict[str, Any]:
         try:
@@ -94,7 +94,7 @@ class RunFolder:
         return record if isinstance(record, dict) else {}
 
 
-def _file_name(question_id: str) -> str:
+def file_name(question_id: str) -> str:
     """Return a name no id can leave the folder with; long ids end in a digest."""
     name = quote(question_id.encode("utf-8", "replace"), safe=" @+,")
     name = "%2E" + name[1:] if name.startswith(".") else name

@@ -40,6 +40,13 @@ def encode(image: Image.Image) -> tuple[bytes, str]:
     return buffer.getvalue(), ".jpg"
 
 
+def digest_of(image: bytes | str | Path, *, limits: Limits | None = None) -> str:
+    """Return the sha256 by which a store would keep a picture, given as bytes or path. Raises BadImage."""
+    limits = limits or Limits()
+    data = bytes(image) if isinstance(image, bytes | bytearray) else _read_regular(Path(image), limits)
+    return hashlib.sha256(encode(decode(data, limits=limits))[0]).hexdigest()
+
+
 class FileBlobStore:
     """A content-addressed folder of pictures: ``root/ab/cdef....jpg`` or ``.png``. Safe to share by threads.
 
