@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from foveal.errors import FovealError
+from foveal.hidden import stripped
 from foveal.settings import MASK
 
 BUG_EXIT = 4
 INTERRUPTED = 130
 REPORT_BUG = "Run it again with FOVEAL_DEBUG=1 and report what it prints."
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def clean(text: str) -> str:
-    """Return *text* without signs that steer a terminal or turn its reading direction."""
-    return _CONTROL.sub("", text)
+    """Return *text* without what is hidden: signs that steer a terminal or turn its reading direction, and others."""
+    return stripped(text)
 
 
 def one_line(text: str, longest: int = 240) -> str:

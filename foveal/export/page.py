@@ -18,6 +18,7 @@ from foveal.errors import BadInput, StorageFull
 from foveal.export import layout, timeline
 from foveal.export.model import RunPage, gather, highlighted
 from foveal.export.thumbs import LARGE, SMALL, make_thumbs
+from foveal.hidden import stripped
 from foveal.types import Event
 
 if TYPE_CHECKING:
@@ -59,10 +60,6 @@ CODES = {
     "DUPLICATE": "the same was asked before",
     "LOW_QUALITY_IMAGE": "the picture is too poor",
 }
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
-)
-"""Signs that nobody sees: they steer terminals, turn the reading direction or hide words."""
 
 
 def write_page(
@@ -148,10 +145,10 @@ def _pictures(page: RunPage) -> Iterator[tuple[str, int]]:
 
 
 def _clean(value: Any) -> Any:
-    """Take out of untrusted text the signs that steer a terminal or turn its reading direction, and cut it."""
+    """Take what is hidden out of untrusted text, and cut it."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    text = _CONTROL.sub("", value)
+    text = stripped(value)
     return text if len(text) <= LONGEST else text[:LONGEST] + " …"
 
 
