@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from foveal.agents import fence
 from foveal.agents.cited import holds
 from foveal.agents.values import fold
 from foveal.prompts.loader import render
@@ -68,7 +69,7 @@ async def write(
 
     *on_text* is given it as it is written, before it is checked. Raises what the model raises.
     """
-    messages = render("answer", **shown(question, steps, citations))
+    messages = render("answer", code=fence.of(model), **shown(question, steps, citations))
     reply = await model.generate(
         messages, max_tokens=_REPLY_TOKENS, stop=("\n",), task="answer", cancel=cancel, on_text=on_text
     )
@@ -115,11 +116,18 @@ def unable(steps: Sequence[SubQuestion], citations: Sequence[Citation]) -> str:
         for s in steps
         if s.status == "answered" and s.answer and s.purpose != "compute"
     ]
-    text = UNABLE + (f': nothing found answers "{missing.text}"' if missing else "") + "."
+    text = f"{UNABLE}{_lacking(missing) if missing else ''}."
     if found:
         text += " Found so far: " + "; ".join(found) + "."
     marks = "".join(f"[{c.n}]" for c in citations)
     return f"{text} {marks}".strip()
+
+
+def _lacking(step: SubQuestion) -> str:
+    """Return what stands in the way, in words: nothing answers, or looking for it did not work."""
+    if step.status == "failed" and step.reason:
+        return f': "{step.text}" could not be looked up ({tidy(step.reason)})'
+    return f': nothing found answers "{step.text}"'
 
 
 def denied(premise: str, citations: Sequence[Citation]) -> str:

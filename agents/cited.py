@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from foveal.agents import reader
+from foveal.agents import fence, reader
 from foveal.agents.packing import at_the_ends, fitting, pack
 from foveal.agents.reader import Passage, Reading, Solved
 from foveal.agents.values import fold, items
@@ -77,7 +77,7 @@ async def _at_once(
         shown = at_the_ends(packed.passages)
         rows = [{"title": p.title, "text": p.text} for p in shown]
         reply = await model.generate(
-            render("solve", question=question, passages=rows, avoid=", ".join(avoid)),
+            render("solve", code=fence.of(model), question=question, passages=rows, avoid=", ".join(avoid)),
             schema=_schema(len(shown)), max_tokens=REPLY_TOKENS, task="solve", cancel=cancel,
         )  # fmt: skip
         return shown, reply.parsed
@@ -113,7 +113,7 @@ def read_reply(
             continue
         reading = _reading(passage, answer, place)
         others = (_other(row, shown, names) for row in said.get("others") or ())
-        return Solved(reading, CONFIDENCE, reader.rivals(reading, (o for o in others if o)))
+        return Solved(reading, CONFIDENCE, reader.rivals(reading, (o for o in others if o), names))
     return None
 
 

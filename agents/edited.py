@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 
+from foveal.agents import fence
 from foveal.prompts.loader import render
 from foveal.protocols import ChatModel
 
@@ -25,7 +26,7 @@ async def edited_description(
 
     Raises ModelUnavailable, ContextOverflow, Cancelled.
     """
-    messages = render("edit", caption=caption, change=change)
+    messages = render("edit", code=fence.of(model), caption=caption, change=change)
     reply = await model.generate(messages, max_tokens=_REPLY_TOKENS, task="edit", cancel=cancel)
     return read_edited(reply.text) or change
 

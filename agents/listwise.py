@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from foveal.agents import fence
 from foveal.errors import ContextOverflow
 from foveal.prompts.loader import render
 from foveal.protocols import ChatModel, Scale
@@ -89,7 +90,7 @@ class Listwise:
         for number, candidate in enumerate(candidates, 1):
             passage = " ".join(candidate.text.split()[:words])
             *opening, shown, read, last = render(
-                "listwise", question=query, count=str(len(candidates)), number=str(number),
+                "listwise", code=fence.of(self._model), question=query, count=str(len(candidates)), number=str(number),
                 title=candidate.title, passage=passage,
             )  # fmt: skip
             if candidate.image and pictures:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from foveal.agents import reader
+from foveal.agents import fence, reader
 from foveal.agents.packing import fitting, pack
 from foveal.agents.reader import Passage
 from foveal.prompts.loader import render
@@ -74,8 +74,10 @@ async def observe(
 
     async def ask(tokens: int) -> Observed:
         shown = await asyncio.to_thread(_fitting, pictures, tokens, model)
-        rows = [{"title": p.title, "text": p.text} for p in shown]
-        messages = _showing(render("observe", question=question, pictures=rows), [p.image for p in shown])
+        rows = [{"title": " ".join(p.title.split()), "text": p.text} for p in shown]
+        messages = _showing(
+            render("observe", code=fence.of(model), question=question, pictures=rows), [p.image for p in shown]
+        )
         schema = _observed(len(shown))
         reply = await model.generate(messages, schema=schema, max_tokens=_REPLY_TOKENS, task="observe", cancel=cancel)
         return read_observed(reply.parsed, len(shown), avoid)

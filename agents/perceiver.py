@@ -51,13 +51,14 @@ def weigh(
     generic: frozenset[str],
     written: Sequence[Document] = (),
     recognised: Sequence[tuple[str, Document | None]] = (),
+    elsewhere: Sequence[Hypothesis] = (),
 ) -> list[Hypothesis]:
     """Return hypotheses, best first.
 
     *noun* is what the question calls the thing. *titled* are documents by the folded label name that is their title,
     *written* those whose title stands in the picture; *recognised* are names that a model gave what it saw, each with
     the document of that title if there is one. *generic* titles (shared by several documents, such as
-    "photograph") name nothing.
+    "photograph") name nothing. *elsewhere* is what is told of such pictures outside the collection.
     """
     wanted = {singular(w) for w in fold(noun).split()} - {"the", "of", "a", "kind", "part"}
     seen = {fold(name): label for label in reversed(labels) for name in label.names}
@@ -113,6 +114,7 @@ def weigh(
                 probability=RECOGNISED_PROBABILITY if titled_so else SURE / 2,
             )
         )
+    found += elsewhere
     return _with_distances(sorted(_joined(found), key=lambda h: (-h.score, h.name)))
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from foveal.agents import fence
 from foveal.agents.decompose import decompose, pictured
 from foveal.agents.typed_plan import OPS, SCHEMA, TOOLS, Frame, PlanFault, read_plan
 from foveal.errors import ModelOutputError
@@ -43,11 +44,13 @@ async def make_plan(
         return guided
     identify = tuple(s for s in guided.steps if s.purpose == "identify")
     frame = Frame(images, identify, tuple(tools))
-    pictures = ""
-    for number, step in enumerate(identify, 1):
-        described = (shown or {}).get(step.image or "", "")
-        pictures += f"#{step.id} stands for what is in image {number}{f' ({described})' if described else ''}.\n"
-    messages = render("plan", question=question, pictures=pictures, tools=", ".join(tools), ops=", ".join(OPS))
+    pictures = [
+        {"step": step.id, "number": str(number), "text": (shown or {}).get(step.image or "", "")}
+        for number, step in enumerate(identify, 1)
+    ]
+    messages = render(
+        "plan", code=fence.of(model), question=question, shown=pictures, tools=", ".join(tools), ops=", ".join(OPS)
+    )
     notes: tuple[str, ...] = ()
     for _ in range(1 + _REPAIRS):
         said = ""

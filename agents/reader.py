@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from foveal.agents import fence
 from foveal.agents.records import coverage, read_lifespan, read_record
 from foveal.agents.values import agree, direction, extreme, fold, items, same_thing, singular, valued
 from foveal.prompts.loader import render
@@ -42,6 +43,7 @@ _KIND = re.compile(
     re.I,
 )
 _ASKED = frozenset("what which where when does whose have with from that this their there were been many much".split())
+_WHO = re.compile(r"\s*(?:and\s)?who\b", re.I)
 _AFTER_LABEL = re.compile(r"(?::|[-–—](?=\s))\s*(?P<value>[^\n]+?)(?=\s+[A-Z]\w*(?:\s[A-Z]\w*)?:|[—\n]|$)")
 _SCALE = re.compile(r"\s(?:hundred|thousand|million|billion|trillion|per\s?cent)\b|\s?%")
 _YES_NO = re.compile(r"^(?:is|are|was|were|did|does|do|has|have|can)\b", re.I)
@@ -61,6 +63,8 @@ class Passage:
     """The document is the very thing that was identified, whatever its title says."""
     pictured: bool = False
     """The words were read in a chart or page: sparse text, about which the model is less sure."""
+    site: str = ""
+    """Of a page of the web: whose page it is. Such a title often ends with a name of its own: "Eph Tower | Atlas"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +109,15 @@ def names_thing(passage: Passage, names: Sequence[str]) -> bool:
 def headed(passage: Passage, names: Sequence[str]) -> bool:
     """Say whether the document is called one of *names*: by its title's head ("Congo" of "Congo - Geography"), or by
     another name that it opens with ("DR Congo (Democratic Republic of the Congo) is …")."""
-    head = fold(re.split(r"\s[-–—(]", passage.title)[0])
+    head = _head(passage)
     opening = fold(passage.text[:200])
     return passage.trusted or any(
         head == fold(name) or (head and opening.startswith(f"{head} {fold(name)} ")) for name in names
     )
+
+
+def _head(passage: Passage) -> str:
+    return fold(re.split(r"\s[-–—(|›·:]\s?" if passage.site else r"\s[-–—(]", passage.title)[0])
 
 
 def read_by_key(
@@ -133,7 +141,7 @@ def by_key(
     """Return what the keys of record-like text answer, and what other documents say instead; None when none does."""
     keyed = (r for r in _keyed(question, passages, names, scoped) if not among(r.answer, avoid))
     first = next(keyed, None)
-    return Solved(first, first.confidence, rivals(first, keyed)) if first else None
+    return Solved(first, first.confidence, rivals(first, keyed, names)) if first else None
 
 
 def _keyed(question: str, passages: Sequence[Passage], names: tuple[str, ...], scoped: bool) -> Iterator[Reading]:
@@ -170,16 +178,19 @@ def _keyed(question: str, passages: Sequence[Passage], names: tuple[str, ...], s
         )
 
 
-def rivals(first: Reading, others: Iterable[Reading]) -> tuple[Reading, ...]:
+def rivals(first: Reading, others: Iterable[Reading], names: Sequence[str] = ()) -> tuple[Reading, ...]:
     """Return readings of other documents of the same name that cannot be true beside *first*, one a value.
 
-    Two things may share a name: a document that was identified has no rivals but identified ones.
+    Two things may share a name: a document that was identified has no rivals but identified ones. Pages of the web
+    that were read about *names* are about the same thing, whatever they are called.
     """
     found: dict[str, Reading] = {}
     for other in others:
         same = fold(other.passage.title) == fold(first.passage.title) or (
             other.passage.trusted and first.passage.trusted
         )
+        if first.passage.site and other.passage.site:  # what is read of the web was about one thing
+            same = _head(other.passage) == _head(first.passage) or bool(names)
         if other.passage.doc_id == first.passage.doc_id or not same or first.passage.trusted != other.passage.trusted:
             continue
         if not agree(first.answer, other.answer):
@@ -220,6 +231,7 @@ async def solve(
     judged.sort(key=lambda j: -j[0])
     best = judged[0][0] if judged else 0.0
     beside: tuple[str, Passage] | None = None
+    nameless: Reading | None = None  # "somebody new" answers who only if nobody is named
     for probability, passage, messages in judged[:READ]:
         if probability < _threshold(question, passage, names, enough):
             continue
@@ -231,12 +243,16 @@ async def solve(
         if echoed(answer, names) and (kind := asked_kind(question)):
             answer = await _words(model, messages, f"Yes: the {kind} is", cancel) or answer
         # "Which county borders Ida County?" is not answered by "Ida County"
-        if among(answer, (*names, *avoid)):
+        named_so = re.sub(r"^the\s", "", answer, flags=re.I) if passage.site else answer
+        if among(named_so, (*names, *avoid)):
             continue
         if reading := grounded(passage, answer, probability):
-            return Solved(reading, best)
+            if not _WHO.match(question) or reading.answer != reading.answer.lower():
+                return Solved(reading, best)
+            nameless = nameless or reading
+            continue
         beside = beside or (answer, passage)
-    return Solved(None, best, beside=beside)
+    return Solved(nameless, best, beside=None if nameless else beside)
 
 
 async def _asked(
@@ -249,7 +265,7 @@ async def _asked(
     at_once = max(1, model.capabilities.parallel)
     for first in range(0, len(passages), at_once):
         some = passages[first : first + at_once]
-        prompts = [render(task, question=question, title=p.title, passage=p.text) for p in some]
+        prompts = [render(task, code=fence.of(model), question=question, title=p.title, passage=p.text) for p in some]
         calls = (model.yes_probability(messages, task=task, cancel=cancel) for messages in prompts)
         replies = await asyncio.gather(*calls, return_exceptions=True)
         for passage, messages, reply in zip(some, prompts, replies, strict=True):
@@ -312,12 +328,12 @@ async def view(
 
     *sole* says that the question named this very page: then words that stand on it need no other warrant.
     """
-    messages = render("read", question=question, title=page.title, passage=page.text)
+    messages = render("read", code=fence.of(model), question=question, title=page.title, passage=page.text)
     probability, _ = await model.yes_probability(messages, task="read", cancel=cancel)
     if probability < ENOUGH_VIEW and not sole:
         return Solved(None, probability)
     reply = await model.generate(
-        render("look", question=question, picture_text=page.text),
+        render("look", code=fence.of(model), question=question, picture_text=page.text),
         max_tokens=48,
         stop=("\n",),
         task="look",

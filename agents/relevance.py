@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from foveal.agents import fence
 from foveal.prompts.loader import render
 from foveal.protocols import ChatModel, Scale
 from foveal.types import Candidate, Message, Scored
@@ -45,5 +46,12 @@ class YesNo:
     def _messages(self, query: str, candidate: Candidate) -> list[Message]:
         image = candidate.image if self._model.capabilities.vision else None
         kind = "picture" if image else "passage"
-        messages = render("relevant", question=query, title=candidate.title, passage=candidate.text, kind=kind)
+        messages = render(
+            "relevant",
+            code=fence.of(self._model),
+            question=query,
+            title=candidate.title,
+            passage=candidate.text,
+            kind=kind,
+        )
         return [*messages[:-1], replace(messages[-1], images=(image,))] if image else messages

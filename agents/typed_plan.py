@@ -19,6 +19,8 @@ from foveal.types import ImageRef, Plan, Purpose, Region, SubQuestion, Tool
 OPS = ("argmax", "argmin", "before", "after", "larger", "smaller", "same", "both", "either", "holds", "shared",
        "count", "sum", "difference", "days")  # fmt: skip
 TOOLS: tuple[Tool, ...] = ("none", "image_search", "crop", "picture_search", "collection", "visit")
+OF_TEXTS: tuple[Tool, ...] = ("collection", "visit")
+"""Tools that look words up in the collection; where there is none but the web, a plan that names them means that."""
 _PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 _PAIRS = ("before", "after", "larger", "smaller", "same", "shared", "difference", "days")
 _ANSWERS = ("answer", "final_answer", "observation", "result", "thought")
@@ -124,6 +126,8 @@ def _step(entry: Mapping[str, Any], default: str, frame: Frame) -> tuple[SubQues
     faults += wrong
     usual = {"identify": "crop" if region else "image_search", "compute": "none"}
     tool = "none" if purpose == "compute" else str(entry.get("tool") or usual.get(purpose, "collection"))
+    if tool in OF_TEXTS and tool not in frame.tools and "web" in frame.tools:
+        tool = "web"
     if tool not in frame.tools:
         faults.append(f"step {name}: unknown tool {tool!r}; allowed are {', '.join(frame.tools)}")
     given = entry.get("depends_on")

@@ -7,34 +7,36 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from foveal.errors import BadImage, IndexMissing, RunMismatch
-from foveal.settings import Settings
+from foveal.settings import Settings, named, placed
 from foveal.types import ROLES, ImageRef
 
 if TYPE_CHECKING:
     from foveal.graphs.state import Reranking, Research
-    from foveal.protocols import ChatModel
+    from foveal.protocols import ChatModel, Web
     from foveal.tools.images.store import FileBlobStore
     from foveal.tools.index.collection import LocalCollection
     from foveal.tools.index.enrich import Embedders
     from foveal.tools.runs.journal import Journal
+    from foveal.tools.runs.pace import Pace
     from foveal.tools.runs.store import RunRecord, RunStore
 
 OF_THE_MACHINE = frozenset(
     {
         "home", "cache", "hub_url", "threads", "persist", "checkpoints", "hf_device", "hf_dtype", "hf_batch",
         "openai_base_url", "openai_api_key", "openai_timeout", "openai_proxy", "openai_ca_file", "prices",
+        "searxng_url", "brave_api_key", "vision_api_key",
     }
 )  # fmt: skip
 """Settings that a resumed run takes from where it is resumed, not from where it was begun."""
 AGAIN = "Ask the question again: a new run begins from nothing."
-NO_INDEX = "Give --index DIR; make one with `foveal index add PATH --index DIR`."
+NO_INDEX = "Give --index DIR (make one with `foveal index add PATH --index DIR`), or --web to search the web."
 
 
 def make_embedders(settings: Settings) -> Embedders:
@@ -136,30 +138,47 @@ class Tools:
 
         return RunStore.open(self.settings.home) if self.settings.persist else None
 
-    def _needed(self) -> tuple[str, ...]:
-        direct = self.settings.strategy == "direct"
-        return ("embedders", "blobs", "models", *(() if direct else ("collection",)))
+    @cached_property
+    def web(self) -> Web | None:
+        """The web of the settings; None when it is off. Raises BadConfig."""
+        if self.settings.web == "off":
+            return None
+        from foveal.tools.search.registry import make_web
+
+        return make_web(self.settings, blobs=self.blobs)
+
+    def needed(self) -> tuple[str, ...]:
+        """Return the parts that a run of the settings works with."""
+        searched: tuple[str, ...] = ()
+        if self.settings.strategy != "direct":
+            online = self.settings.web != "off"
+            searched = (*(("web",) if online else ()), *(("collection",) if self.settings.index or not online else ()))
+        return ("embedders", "blobs", "models", *searched)
 
     def opened(self) -> bool:
         """Return whether :meth:`open` has nothing left to open."""
-        return all(part in self.__dict__ for part in self._needed())
+        return all(part in self.__dict__ for part in self.needed())
 
     def open(self) -> None:
         """Open what a run works with; blocking. Raises BadConfig, IndexMissing, IndexCorrupt, IndexMismatch."""
-        for part in self._needed():
+        for part in self.needed():
             getattr(self, part)
 
     def research(
-        self, emit: Callable[[str, Mapping[str, Any]], None], journal: Journal | None = None, *, before: float = 0.0
+        self,
+        emit: Callable[[str, Mapping[str, Any]], None],
+        journal: Journal | None = None,
+        *,
+        pace: Pace | None = None,
     ) -> Research:
-        """Return the context of one run; its meter goes on from *journal* and the seconds *before*."""
+        """Return the context of one run; its meter goes on from *journal*, and *pace* is its clock."""
         from foveal.graphs.budget import Meter, MeteredModel
         from foveal.graphs.state import Research
 
-        meter = Meter(self.settings.budget(), journal, before=before)
+        meter = Meter(self.settings.budget(), journal, pace=pace)
         labeller = self.embedders.labeller
         assert labeller is not None, "the embedded eye labels too"
-        searching = self.settings.strategy != "direct"
+        needed = self.needed()
         planner, solver, answerer, judge = (MeteredModel(self.models[role], meter, role=role) for role in ROLES)
         return Research(
             meter=meter,
@@ -167,13 +186,16 @@ class Tools:
             solver=solver,
             answerer=answerer,
             judge=judge,
-            collection=self.collection if searching else None,
+            collection=self.collection if "collection" in needed else None,
             blobs=self.blobs,
             eye=labeller,
             ocr=self.embedders.ocr,
             emit=emit,
-            now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
+            now=meter.pace.date,
             strategy=self.settings.strategy,
+            web=self.web if "web" in needed else None,
+            private=self.settings.private,
+            embedder=self.embedders.text,
             codes=self.settings.codes(),
             reranking=self.reranking,
             sufficiency=self.settings.sufficiency,
@@ -195,7 +217,7 @@ class Tools:
             "selector": settings.selector,
             "rerank_pool": settings.rerank_pool,
             "index": settings.index.name if settings.index else None,
-            "web": settings.web,
+            "web": named(settings.web),
             "prompts_hash": prompts_hash(),
         }
         budget = {"max_calls": settings.max_calls, "max_usd": settings.max_usd, "deadline": settings.deadline}
@@ -207,6 +229,7 @@ class Tools:
         kept = self.settings.model_dump(mode="json", exclude=set(OF_THE_MACHINE))
         if self.settings.index is not None:
             kept["index"] = str(self.settings.index.absolute())
+        kept["web"] = placed(self.settings.web, Path.cwd())
         content = await self.collection.content() if "collection" in self.__dict__ else None
         return {"settings": kept, "content": content}
 
@@ -226,6 +249,8 @@ class Tools:
                 await model.aclose()
         if "collection" in made:
             await self.collection.aclose()
+        if made.get("web") is not None:
+            await made["web"].aclose()
         if made.get("runs") is not None:
             await asyncio.to_thread(made["runs"].close)
 
@@ -254,14 +279,14 @@ def check_unchanged(run: RunRecord, config: Mapping[str, Any], content: str | No
             f"(its state has schema {run.schema_version}, ours {SCHEMA_VERSION}).",
             remedy=f"Resume it with that version. {AGAIN}",
         )
-    changed = list(_changed(run.config, json.loads(json.dumps(config))))
+    changed = list(differences(run.config, json.loads(json.dumps(config))))
     if changed:
         raise RunMismatch(f"Run {run.run_id} was begun with another {', '.join(changed)}.", remedy=AGAIN)
     if run.settings.get("content") != content:
         raise RunMismatch(f"The collection has changed since run {run.run_id} was begun.", remedy=AGAIN)
 
 
-def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """Yield in words which values of a configuration are not what they were."""
     for key, value in before.items():
         if key == "models":

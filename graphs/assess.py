@@ -7,10 +7,12 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from foveal.agents.freshness import is_fresh
+from foveal.agents.typed_plan import OF_TEXTS
 from foveal.graphs import progress, replan
 from foveal.graphs.resort import last_resort
 from foveal.graphs.state import Attempt, Research, ResearchState
-from foveal.types import SubQuestion, Tool, Trouble
+from foveal.types import Plan, SubQuestion, Tool, Trouble
 
 NO_PROGRESS = 2
 """Rounds without new evidence or an answer after which a run stops."""
@@ -32,7 +34,7 @@ async def assess(state: ResearchState, runtime: Runtime[Research]) -> dict[str, 
     )
     after, changes = replan.settle(taken, situation.evidence)
     rounds = state.get("rounds", 0)
-    troubles = [t for s in ended for t in _troubles(s, state)]
+    troubles = [t for s in ended for t in _troubles(s, state, work)]
     if _may_replan(work, rounds):
         after, mended = replan.replan(after, troubles, situation)
         changes += mended
@@ -42,7 +44,8 @@ async def assess(state: ResearchState, runtime: Runtime[Research]) -> dict[str, 
         after, reused = replan.reuse(after, lambda s: progress.fill(s.text, {p.id: p for p in after.steps}))
         after, more = progress.advance(after) if reused else (after, [])
         changes += [*reused, *more]
-    if _may_replan(work, rounds) and not progress.ready(after) and after.steps[-1].status != "answered":
+    unanswered = progress.told(after).steps[-1].status != "answered"
+    if _may_replan(work, rounds) and not progress.ready(after) and unanswered:
         after, other = last_resort(after, situation)
         changes += other
     for change in changes:
@@ -54,13 +57,13 @@ async def assess(state: ResearchState, runtime: Runtime[Research]) -> dict[str, 
         "plan": after,
         "plan_log": changes,
         "tried": list(situation.tried[len(state.get("tried", [])) :]),
-        "conflicts": _conflicts(troubles, state, work),
+        "conflicts": [*_conflicts(troubles, state, work), *_contradictions(taken, ended, state, work)],
         "rounds": rounds + any(c.code not in ("NEW_HOP", "DUPLICATE") for c in changes),
         "ledger_size": size,
         "stale_rounds": 0 if moved else state.get("stale_rounds", 0) + 1,
         "warnings": [
             *(w for s in ended for w in state["findings"][s.id].warnings),
-            *(f"{t.step}: {t.detail}" for t in troubles if t.code == "STALE"),
+            *(f"{t.step}: {t.detail}" for s in ended for t in state["findings"][s.id].troubles if t.code == "STALE"),
         ],
     }
 
@@ -79,12 +82,16 @@ def _tools(work: Research) -> frozenset[Tool]:
     return frozenset((*(local if work.collection is not None else ()), *(("web",) if work.web is not None else ())))
 
 
-def _troubles(step: SubQuestion, state: ResearchState) -> list[Trouble]:
-    """Return what a branch reported of *step*, and what only the plan and the picture tell."""
+def _troubles(step: SubQuestion, state: ResearchState, work: Research) -> list[Trouble]:
+    """Return what a branch reported of *step*, and what only the plan, the picture and the web's being there tell."""
     found = list(state["findings"][step.id].troubles)
     seen = state.get("perceptions", {}).get(step.image or "")
     if seen and seen.flaws and any(t.code in ("EMPTY", "AMBIGUOUS_ID") for t in found):
         found.insert(0, Trouble("LOW_QUALITY_IMAGE", step.id, f"the picture is {', '.join(seen.flaws)}"))
+    alone = step.status == "answered" and step.tool in OF_TEXTS and not any(t.code == "STALE" for t in found)
+    if work.web is not None and alone and is_fresh(step.text):
+        told = f"the collection alone says so, and it may change; it is {work.now()[:4]}"
+        found.append(Trouble("STALE", step.id, told))
     if premise := progress.broken_premise(step):
         found.insert(0, Trouble("PREMISE", step.id, premise))
     return found
@@ -107,6 +114,26 @@ def _conflicts(troubles: Sequence[Trouble], state: ResearchState, work: Research
             for value, backing in progress.backing(finding, state.get("evidence", {})).items()
         ]
         conflict = {"step": trouble.step, "question": finding.step.text, "values": values, "detail": trouble.detail}
+        work.emit("conflict.found", conflict)
+        told.append(conflict)
+    return told
+
+
+def _contradictions(
+    plan: Plan, ended: Sequence[SubQuestion], state: ResearchState, work: Research
+) -> list[dict[str, Any]]:
+    """Return where the web, asked whether an answer still holds, says something else, and tell of it."""
+    ledger, told = state.get("evidence", {}), []
+    for first, check in progress.contradicted(plan, ended):
+        values = []
+        for step in (first, check):
+            entries = [ledger[i] for i in step.evidence_ids if i in ledger]
+            newest = max((e.published_at or "" for e in entries), default="")
+            title = entries[0].title if entries else ""
+            said = {"value": step.answer, "evidence_ids": [e.id for e in entries], "title": title}
+            values.append({**said, "published_at": newest or None})
+        detail = f"the web says {check.answer}, not {first.answer}"
+        conflict = {"step": first.id, "question": first.text, "values": values, "detail": detail}
         work.emit("conflict.found", conflict)
         told.append(conflict)
     return told

@@ -8,16 +8,16 @@ from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
-from foveal.agents import chart
+from foveal.agents import chart, fence
 from foveal.agents.names import long_names
 from foveal.agents.perceiver import SEARCHED
-from foveal.agents.values import fold, same_thing
+from foveal.agents.values import fold
 from foveal.errors import ENDING, BudgetExceeded, FovealError
-from foveal.graphs import composed, sight
+from foveal.graphs import composed, sight, webbed, webpics
 from foveal.graphs.identify import identify, picture_entry
-from foveal.graphs.lookup import in_order, look_up
+from foveal.graphs.lookup import in_order, look_up, passage_entry
 from foveal.graphs.regions import search_regions
-from foveal.graphs.reranking import LISTED, Ranked, rerank
+from foveal.graphs.reranking import LISTED, Ranked, order, rerank
 from foveal.graphs.state import BranchResult, BranchState, Finding, Research, entry_id
 from foveal.prompts.loader import render
 from foveal.tools.runs.journal import same_words
@@ -33,6 +33,7 @@ async def branch(state: BranchState, runtime: Runtime[Research]) -> BranchResult
     One node and not a graph of three: its supersteps would cost as much as the rest of the run's, and what a
     branch had done by an interruption stands in the run's journal anyway.
     """
+    runtime.context.meter.pace.enter(state["step"].id)
     ended: dict[str, Any] = dict(state)
     for node in (execute, read, solve):
         new = await node(cast(BranchState, ended), runtime)
@@ -49,12 +50,26 @@ async def execute(state: BranchState, runtime: Runtime[Research]) -> dict[str, A
     if step.tool == "none":
         return {"found": []}
     state = {**state, "names": await _titles(state, work)}
-    outcome = await _called(state, work)
+    state, outcome = await _sought(state, work)
+    step, notes = state["step"], state.get("notes", ())
     if outcome.status == "blocked":
-        return _failed(work, step, "skipped", outcome.error or "")
+        return _failed(work, step, "skipped", outcome.error or "", notes=notes)
     if outcome.error:
-        return _failed(work, step, "failed", outcome.error, Trouble("TOOL_DOWN", step.id, outcome.error))
-    return {"found": list(outcome.items), "names": state["names"]}
+        trouble = Trouble("TOOL_DOWN", step.id, outcome.error)
+        return _failed(work, step, "failed", outcome.error, trouble, notes=notes)
+    return {**state, "found": list(outcome.items)}
+
+
+async def _sought(state: BranchState, work: Research) -> tuple[BranchState, ToolOutcome]:
+    """Return what the step's tool finds; for pictures that the collection has not, what the web has."""
+    tool = state["step"].tool
+    if tool == "web" and work.web is not None:
+        return await webbed.search(state, work)
+    outcome = await _called(state, work) if work.collection is not None else ToolOutcome("empty")
+    sought = tool == "picture_search" and not outcome.items and not outcome.error
+    if sought and not composed.is_composed(state) and work.web is not None and "images" in work.web.kinds:
+        return await webpics.search(state, work)
+    return state, outcome
 
 
 async def _titles(state: BranchState, work: Research) -> tuple[str, ...]:
@@ -128,11 +143,6 @@ async def _visit(state: BranchState, work: Research) -> list[Any]:
     return _once(await work.collection.search_text(step.query or step.text, k=40, scope=scope))
 
 
-async def _web(state: BranchState, work: Research) -> list[Any]:
-    assert work.web is not None
-    return _once(await work.web.search(state["step"].query or state["step"].text, k=10))
-
-
 def _once(hits: Sequence[TextHit]) -> list[Any]:
     """Return each passage once."""
     return list({(h.doc_id, h.part, h.start): h for h in reversed(hits)}.values())[::-1]
@@ -159,7 +169,6 @@ async def _picture_search(state: BranchState, work: Research) -> list[Any]:
 _TOOLS = {
     "collection": _collection,
     "visit": _visit,
-    "web": _web,
     "image_search": _image_search,
     "crop": _crop,
     "picture_search": _picture_search,
@@ -183,47 +192,13 @@ async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]
             ledger[entry_id(step, n)] = picture_entry(step, n, hit, now)
     elif step.tool in ("collection", "visit", "web"):
         for n, hit in enumerate(ranked.hits, 1):
-            ledger[entry_id(step, n)] = Evidence(
-                id=entry_id(step, n),
-                kind="page" if hit.page is not None else "text",
-                doc_id=hit.doc_id,
-                title=hit.title,
-                quote=hit.text,
-                part=hit.part,
-                start=hit.start,
-                end=hit.end,
-                url=hit.url,
-                image=hit.image,
-                page=hit.page,
-                score=round(hit.score, 4),
-                tool=step.tool,
-                sub_question=step.id,
-                retrieved_at=now,
-            )
+            trust = webbed.SNIPPET_TRUST if step.tool == "web" else 1.0
+            ledger[entry_id(step, n)] = passage_entry(step, n, hit, now, trust=trust)
     elif state.get("perception") and state["perception"]:
         ledger[entry_id(step, 1)] = sight.itself(step, 1, state["perception"], now)
     sight.told(ledger.values(), step, work)
     return {"evidence": ledger, "found": ranked.hits if ranked.reordered else found, "rejected": ranked.rejected,
-            "notes": ranked.warnings}  # fmt: skip
-
-
-def order(hits: Sequence[TextHit], state: BranchState) -> list[TextHit]:
-    """Return the passages, best first: about the thing named, alike in meaning, found by words."""
-    names, about = state.get("names", ()), set(state.get("about", ()))
-    folded = [fold(n) for n in names if fold(n)]
-
-    def rating(hit: TextHit) -> float:
-        title, text = fold(hit.title), fold(hit.text)
-        score = hit.cosine if hit.cosine is not None else 0.3
-        if any(n == title for n in folded) or hit.doc_id in about:
-            score += 0.2
-        elif any(same_thing(hit.title, n) for n in names):
-            score += 0.15
-        elif any(f" {n} " in f" {text} " for n in folded):
-            score += 0.1
-        return score + (0.05 if hit.lexical_rank is not None and hit.lexical_rank <= 5 else 0.0)
-
-    return sorted(hits, key=lambda h: (-rating(h), h.doc_id, h.start))
+            "notes": (*state.get("notes", ()), *ranked.warnings)}  # fmt: skip
 
 
 async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
@@ -237,6 +212,8 @@ async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any
             finding = _best_picture(state)
         elif step.tool == "none":
             finding = await _look(state, work)
+        elif step.tool == "web":
+            finding, entry = await webbed.solve(state, work)
         else:
             finding, entry = await look_up(state, work)
     except BudgetExceeded as problem:
@@ -269,10 +246,11 @@ def _best_picture(state: BranchState) -> Finding:
         code, reason = ("IRRELEVANT", rejected) if rejected else ("EMPTY", "no picture matches the description")
         return Finding(step.having(status="insufficient", reason=reason), troubles=(Trouble(code, step.id, reason),))
     best: ImageHit = found[0]
+    called = best.title if webpics.is_of_web(best) else best.doc_id
     answered = step.having(
         status="answered",
-        answer=best.doc_id,
-        values=(best.doc_id,),
+        answer=called,
+        values=(called,),
         confidence=round(min(1.0, best.score), 3),
         evidence_ids=(entry_id(step, 1),),
         reason=best.text[:120],
@@ -301,7 +279,7 @@ async def _look(state: BranchState, work: Research) -> Finding:
         if found is not None:
             return found
     call = await work.solver.generate(
-        render("look", question=step.text, picture_text=seen.ocr[:3000]),
+        render("look", code=fence.of(work.solver), question=step.text, picture_text=seen.ocr[:3000]),
         max_tokens=48,
         stop=("\n",),
         task="look",
@@ -317,8 +295,11 @@ async def _look(state: BranchState, work: Research) -> Finding:
     )
 
 
-def _failed(work: Research, step: SubQuestion, status: str, reason: str, *troubles: Trouble) -> dict[str, Any]:
+def _failed(
+    work: Research, step: SubQuestion, status: str, reason: str, *troubles: Trouble, notes: Sequence[str] = ()
+) -> dict[str, Any]:
     ended = step.having(status=status, reason=reason)
     work.emit("subquestion.finished", {"step": ended})
-    finding = Finding(ended, warnings=(f"{step.id}: {reason}",), troubles=troubles, attempt=step.attempts)
+    warnings = (f"{step.id}: {reason}", *notes)
+    finding = Finding(ended, warnings=warnings, troubles=troubles, attempt=step.attempts)
     return {"findings": {step.id: finding}}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
@@ -19,6 +18,7 @@ from foveal.errors import ENDING, BudgetExceeded, FovealError
 from foveal.protocols import ChatModel
 from foveal.tools.runs import codec
 from foveal.tools.runs.journal import CallRecord, Journal, request_key
+from foveal.tools.runs.pace import Pace
 from foveal.types import Budget, Capabilities, Generation, Message, ToolOutcome, Usage
 
 T = TypeVar("T")
@@ -40,21 +40,23 @@ class Need:
 
 
 class Meter:
-    """Lets calls through as far as the budget covers them. *before*: seconds the run worked in earlier processes."""
+    """Lets calls through as far as the budget covers them; *pace* is the run's clock."""
 
-    def __init__(self, budget: Budget, journal: Journal | None = None, *, before: float = 0.0) -> None:
+    def __init__(self, budget: Budget, journal: Journal | None = None, *, pace: Pace | None = None) -> None:
         self.budget = budget
         self.journal = journal or Journal()
+        self.pace = pace or Pace()
+        self.fence = ""
+        """The run's code for marks around data: see :mod:`foveal.agents.fence`."""
         self.notes: dict[str, None] = {}
         """What the user should know of the model calls, each once, in order."""
-        self._started = time.monotonic() - before
         self._open: list[Need] = []
         self._ended = asyncio.Event()
 
     @property
     def elapsed(self) -> float:
         """Seconds since the run began, those between an interruption and the resume left out."""
-        return time.monotonic() - self._started
+        return self.pace.now()
 
     @property
     def usage(self) -> Usage:
@@ -99,13 +101,16 @@ class Meter:
         *told* gives a result's status, its JSON and the tokens; *recalled* turns the JSON into the result.
         Raises BudgetExceeded, TimeoutError when the run's time ended meanwhile, and whatever *make* raises.
         """
+        called = f"{need.kind} {name} {step}"
+        await self.pace.moment(f"asking {called}")
         async with self.journal.one_at_a_time(key):
             if entry := self.journal.give_back(key, step=step, at=round(self.elapsed, 3)):
+                await self.pace.moment(f"given back {called}")
                 return recalled(entry.reply or ""), True
-            await self._admit(need, ending)
+            await self._admit(need, ending, called)
             started, status, reply, cost = self.elapsed, "error", None, None
             try:
-                async with asyncio.timeout(self.seconds_left()):
+                async with self.pace.limit(self.seconds_left()):
                     result = await make()
                 status, reply, cost = told(result)
             except asyncio.CancelledError:
@@ -116,6 +121,7 @@ class Meter:
                 raise
             finally:
                 if status:
+                    await self.pace.moment(f"{status} {called}")
                     cost = cost or Generation("")
                     record = CallRecord(
                         0, need.kind, name, step, status, round(started, 4), round(self.elapsed - started, 4),
@@ -130,7 +136,7 @@ class Meter:
         self, tool: str, request: Mapping[str, Any], step: str, make: Callable[[], Awaitable[Sequence[Any]]]
     ) -> ToolOutcome:
         """Call *tool* within the budget and the time that is left. Raises only what is :data:`ENDING`."""
-        started = time.monotonic()
+        started = await self.pace.moment(f"calling {tool} {step}")
 
         async def items() -> tuple[Any, ...]:
             return tuple(await make() or ())
@@ -139,7 +145,7 @@ class Meter:
             return "ok" if found else "empty", codec.dump_items(found), None
 
         def after(status: Any, found: tuple[Any, ...] = (), error: str | None = None) -> ToolOutcome:
-            return ToolOutcome(status, found, error, round(time.monotonic() - started, 3))
+            return ToolOutcome(status, found, error, round(self.elapsed - started, 3))
 
         try:
             key = request_key("tool", tool, request)
@@ -172,7 +178,7 @@ class Meter:
             return "usd"
         return None
 
-    async def _admit(self, need: Need, ending: bool) -> None:
+    async def _admit(self, need: Need, ending: bool, called: str) -> None:
         """Reserve *need*, waiting for calls under way when only what they may cost stands against it."""
         while True:
             if need.kind == "tool":
@@ -190,6 +196,7 @@ class Meter:
                 return
             self._ended.clear()
             await self._ended.wait()
+            await self.pace.moment(f"waited {called}")
 
     def may_be_short(self, need: Need) -> bool:
         """Whether *need* would have to wait or be refused: worth counting it exactly."""
@@ -211,6 +218,11 @@ class MeteredModel:
     def capabilities(self) -> Capabilities:
         """What the model can do, as far as it is known by now."""
         return self._model.capabilities
+
+    @property
+    def fence(self) -> str:
+        """The code that marks around data carry in prompts of this run."""
+        return self._meter.fence
 
     def at(self, step: str, *, ending: bool = False) -> MeteredModel:
         """Return the same model, its calls booked on *step*; *ending* calls may use the reserve."""
@@ -296,6 +308,7 @@ class MeteredModel:
         told_it = [(m.role, m.content, m.images) for m in messages]
         request = {"method": method, "task": task, "messages": told_it, **asked}
         key = request_key("model", self.name, request)
+        await self._meter.pace.moment(f"calling {task} {self._step}")
 
         def told(result: tuple[T, Generation]) -> tuple[str, str, Generation]:
             return "ok", codec.dump({"value": result[0], "call": result[1]}), result[1]

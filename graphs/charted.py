@@ -54,8 +54,7 @@ async def corrected(
 
 async def _drawn(entry: Evidence, work: Research) -> Document | None:
     """Return the document of *entry* if text was read in its picture."""
-    assert work.collection is not None
-    document = await work.collection.document(entry.doc_id) if entry.image else None
+    document = await work.document(entry.doc_id) if entry.image else None
     return document if document and document.ocr else None
 
 

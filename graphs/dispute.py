@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from foveal.agents.freshness import is_fresh
 from foveal.agents.values import date, fold
 from foveal.graphs.state import BranchState, Finding, Research
-from foveal.types import Evidence
+from foveal.tools.read.sites import site_of
+from foveal.types import Evidence, SubQuestion
 
 
 async def dated(entry: Evidence, work: Research) -> Evidence:
     """Return *entry* with the date that its document states of itself (``meta.published_at`` or ``meta.date``)."""
-    assert work.collection is not None
-    document = await work.collection.document(entry.doc_id)
+    document = None if entry.tool == "web" else await work.document(entry.doc_id)
     written = document.meta.get("published_at") or document.meta.get("date") if document else None
     return replace(entry, published_at=str(written)) if written else entry
 
@@ -32,26 +32,50 @@ async def decide(state: BranchState, evidence: Sequence[Evidence], work: Researc
     """Decide between the values of a conflict.
 
     The newest wins if all of them are dated, and differently; else the value that most documents give, each
-    document once, and only those that name the thing. Without a majority the first value stays.
+    document once, and only those that name the thing; of the web each site once. On the web the date of a page does not
+    make it right, unless the question is about the present; of as many voices each, a page about that very thing is
+    believed. Without a majority the first value stays. What was found for the values before is weighed too, when
+    others were asked now.
     """
     step = state["step"]
+    evidence = [*evidence, *state.get("doubted", ())]
     named = [fold(n) for n in state.get("names", ()) if n not in step.values]
     backing: dict[str, list[Evidence]] = {}
     for value in step.values:
-        saying = {e.doc_id: e for e in reversed(evidence) if _says(e, value, named)}
+        saying = {voice(e): e for e in reversed(evidence) if _says(e, value, named)}
         backing[value] = [await dated(e, work) for e in reversed(saying.values())]
     newest = {value: max((e.published_at or "" for e in entries), default="") for value, entries in backing.items()}
-    if all(newest.values()) and len(set(newest.values())) == len(newest):
+    web = any(e.tool == "web" for e in evidence)
+    dates_tell = not web or is_fresh(step.text)
+    if dates_tell and all(newest.values()) and len(set(newest.values())) == len(newest):
         chosen = max(step.values, key=lambda v: newest[v])
         told = ", ".join(f"{value}: {newest[value]}" for value in step.values)
-        return _decided(state, chosen, backing[chosen], 0.85, f"the newest holds ({told})")
+        return _decided(state, chosen, backing, 0.85, f"the newest holds ({told})")
     counted = {value: len(entries) for value, entries in backing.items()}
     most = max(counted.values(), default=0)
     chosen = next((v for v in step.values if counted[v] == most), step.values[0])
-    told = ", ".join(f"{value}: {n} document{'s' if n != 1 else ''}" for value, n in counted.items())
+    what = "source" if web else "document"
+    told = ", ".join(f"{value}: {n} {what}{'s' if n != 1 else ''}" for value, n in counted.items())
     if sum(n == most for n in counted.values()) == 1:
-        return _decided(state, chosen, backing[chosen], 0.8, f"most documents say so ({told})")
-    return _decided(state, step.values[0], backing[step.values[0]], 0.5, f"not decided ({told}); the first stands")
+        return _decided(state, chosen, backing, 0.8, f"most {what}s say so ({told})")
+    about = [v for v in step.values if any(fold(e.title) in named for e in backing[v])]
+    if web and len(about) == 1:
+        return _decided(state, about[0], backing, 0.6, f"the page about it says so ({told})")
+    return _decided(state, step.values[0], backing, 0.5, f"not decided ({told}); the first stands")
+
+
+def voice(entry: Evidence) -> str:
+    """Return whose word it is: two pages of one site are one."""
+    return site_of(entry.url) if entry.tool == "web" and entry.url else entry.doc_id
+
+
+def _alone(step: SubQuestion, value: str, backing: Mapping[str, Sequence[Evidence]]) -> tuple[str, ...]:
+    """Say it when one site of the web alone gives the *value* that was taken."""
+    saying = backing[value]
+    if len(saying) != 1 or saying[0].tool != "web":
+        return ()
+    others = ", ".join(v for v in backing if v != value)
+    return (f"{step.id}: only {voice(saying[0])} says {value}; others say {others}.",)
 
 
 def _says(entry: Evidence, value: str, named: Sequence[str]) -> bool:
@@ -59,14 +83,17 @@ def _says(entry: Evidence, value: str, named: Sequence[str]) -> bool:
     return f" {fold(value)} " in words and (not named or any(f" {n} " in words for n in named))
 
 
-def _decided(state: BranchState, value: str, entries: Sequence[Evidence], confidence: float, reason: str) -> Finding:
+def _decided(
+    state: BranchState, value: str, backing: Mapping[str, Sequence[Evidence]], confidence: float, reason: str
+) -> Finding:
     return Finding(
         state["step"].having(
             status="answered",
             answer=value,
             values=(value,),
             confidence=confidence,
-            evidence_ids=tuple(e.id for e in entries[:2]),
+            evidence_ids=tuple(e.id for e in backing[value][:2]),
             reason=reason,
-        )
+        ),
+        warnings=_alone(state["step"], value, backing),
     )

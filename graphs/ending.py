@@ -8,7 +8,9 @@ from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
-from foveal.agents import answerer, checker, perceiver
+from foveal.agents import answerer, checker, fence, perceiver
+from foveal.agents.freshness import is_fresh
+from foveal.agents.markdown import is_plain, safe_markdown
 from foveal.errors import ENDING, FovealError
 from foveal.graphs import progress
 from foveal.graphs.assess import NO_PROGRESS
@@ -39,13 +41,14 @@ async def synthesize(state: ResearchState, work: Research) -> dict[str, Any]:
     plan = progress.told(state["plan"])
     steps, final = plan.steps, plan.steps[-1]
     ledger = state.get("evidence", {})
-    used = progress.support(plan)
+    used = (*progress.support(plan), *_said_otherwise(state))
     citations = answerer.cite(used, ledger)
     notes: tuple[str, ...] = ()
     if premise := progress.failed_premise(state["plan"]):
         text, status, reason = answerer.denied(premise, citations), "premise_false", "premise_false"
     elif final.status == "answered" and final.answer:
         (text, notes), status, reason = await _worded(state, work, final, citations), "answered", "answered"
+        text = f"{text}{_as_of(state, work, citations)}"
     else:
         text, status = answerer.unable(steps, citations), "insufficient"
         reason = _why_unanswered(state, work)
@@ -61,15 +64,20 @@ async def _worded(
 ) -> tuple[str, tuple[str, ...]]:
     """Return the answer as code composes it, or as a strong model writes it when that holds, and warnings.
 
-    Words are told as they are written (``answer.delta``); what counts is the final answer.
+    Words are told as they are written (``answer.delta``), up to the first that may be markup: who shows them may
+    follow it. What counts is the final answer.
     """
     composed = answerer.compose(final, citations)
     writer = work.answerer.at(final.id, ending=True)
     if not writer.capabilities.plans_freely or final.tool == "picture_search":
         return composed, ()
 
+    written: list[str] = []
+
     def tell(piece: str) -> None:
-        work.emit("answer.delta", {"text": piece})
+        written.append(piece)
+        if is_plain("".join(written)):
+            work.emit("answer.delta", {"text": piece})
 
     try:
         text, faults = await answerer.write(writer, state["question"], _led(state), citations, on_text=tell)
@@ -80,6 +88,25 @@ async def _worded(
     if faults:
         return composed, (f"The answer that {writer.name} wrote was not taken: {'; '.join(faults)}.",)
     return text, ()
+
+
+def _said_otherwise(state: ResearchState) -> list[str]:
+    """Return the entries of values in dispute where the web is one of the sides: all sides are cited."""
+    ledger, resting = state.get("evidence", {}), {s.id for s in progress.chain(progress.told(state["plan"]))}
+    sides = [v["evidence_ids"] for c in state.get("conflicts", []) if c["step"] in resting for v in c["values"]]
+    shown = [i for ids in sides for i in ids[:1] if i in ledger]
+    return shown if any(ledger[i].tool == "web" for i in shown) else []
+
+
+def _as_of(state: ResearchState, work: Research, citations: Sequence[Citation]) -> str:
+    """Return what an answer about the present says of its date; nothing for others, or without the web."""
+    fresh = is_fresh(state["question"]) or any(is_fresh(s.text) for s in _led(state))
+    cited = [e for c in citations if (e := state.get("evidence", {}).get(c.evidence_id)) and e.tool == "web"]
+    if work.web is None or not fresh or not cited:
+        return ""
+    dates = [e.published_at[:10] for e in cited if e.published_at]
+    source = f"source dated {max(dates)}" if dates else "the source has no date"
+    return f" (as of {work.now()[:10]}, {source})"
 
 
 def _led(state: ResearchState) -> list[SubQuestion]:
@@ -106,7 +133,8 @@ async def check(state: ResearchState, work: Research) -> dict[str, Any]:
     if answer.status != "answered":
         return {}
     broken = checker.unresolved(answer.answer, answer.citations, ledger)
-    missing = checker.unsupported(state["plan"].steps[-1], answer.citations, ledger) if "plan" in state else []
+    steps = progress.told(state["plan"]).steps if "plan" in state else ()
+    missing = checker.unsupported(steps[-1], answer.citations, ledger) if steps else []
     notes = [f"citation {b} does not resolve" for b in broken] + [f"{m} is not in the cited text" for m in missing]
     if broken:
         text = answerer.unable(state["plan"].steps, answer.citations)
@@ -126,7 +154,7 @@ async def _judged(state: ResearchState, work: Research, notes: list[str]) -> dic
     asked = {**answerer.shown(answer.question, steps, answer.citations), "answer": answer.answer}
     try:
         judge = work.judge.at(steps[-1].id, ending=True)
-        supported, _ = await judge.yes_probability(render("support", **asked), task="support")
+        supported, _ = await judge.yes_probability(render("support", code=fence.of(judge), **asked), task="support")
     except ENDING:
         raise
     except FovealError as problem:
@@ -139,7 +167,7 @@ async def _judged(state: ResearchState, work: Research, notes: list[str]) -> dic
 
 
 async def finalize(state: ResearchState, work: Research) -> dict[str, Any]:
-    """Add to the answer its ledger, plan, warnings and usage."""
+    """Add to the answer its ledger, plan, warnings and usage; nothing is left in its text that a viewer would fetch."""
     answer = state["answer"]
     plan_ = state.get("plan", Plan())
     findings = state.get("findings", {})
@@ -150,8 +178,12 @@ async def finalize(state: ResearchState, work: Research) -> dict[str, Any]:
     notes += [f"Picture {n}: {', '.join(seen.flaws)}." for n, seen in enumerate(_seen(state), 1) if seen.flaws]
     shown = {s.image: findings[s.id].hypotheses for s in plan_.steps if s.image and s.id in findings}
     notes += [told for n, i in enumerate(state["images"], 1) if (told := _other(n, shown.get(i.sha256, ())))]
+    cited = answer.citations
     answer = replace(
         answer,
+        answer=safe_markdown(
+            answer.answer, links=[c.url for c in cited if c.url], pictures=[c.image for c in cited if c.image]
+        ),
         evidence=tuple(state.get("evidence", {}).values()),
         plan=plan_.steps,
         plan_log=tuple(state.get("plan_log", [])),

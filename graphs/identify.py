@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from foveal.agents import perceiver
 from foveal.agents.values import fold
+from foveal.graphs import webpics
 from foveal.graphs.state import BranchState, Finding, Perception, Research, entry_id
 from foveal.types import Document, Evidence, Hypothesis, ImageHit, Label, SubQuestion, Trouble
 
@@ -32,9 +34,10 @@ def picture_entry(step: SubQuestion, rank: int, hit: ImageHit, now: str) -> Evid
         page=hit.page,
         score=round(hit.score, 4),
         margin=round(hit.margin, 4),
-        tool=step.tool,
+        tool="web" if webpics.is_of_web(hit) else step.tool,
         sub_question=step.id,
         retrieved_at=now,
+        trust=webpics.TRUST if webpics.is_of_web(hit) else 1.0,
         region=hit.region,
     )
 
@@ -73,15 +76,24 @@ async def identify(state: BranchState, work: Research) -> tuple[Finding, dict[st
     recognised = await _titled(seen.names, work) if seen else {}
     named = [d for d in {d.id: d for d in written.values()}.values() if not await _is_generic(d.title, work)]
     told = [(name, recognised.get(fold(name))) for name in (seen.names if seen else ())]
-    weighed = perceiver.weigh(step.noun, hits, labels, titled=titled, generic=generic, written=named, recognised=told)
-    weighed = weighed[:KEPT]
+    weigh = partial(
+        perceiver.weigh, step.noun, hits, labels, titled=titled, generic=generic, written=named, recognised=told
+    )
+    weighed = weigh()[:KEPT]
+    elsewhere: dict[str, Evidence] = {}
+    if work.web is not None and perceiver.doubt(weighed) and not _looks_closer(step, work):
+        called, elsewhere = await webpics.lookalikes(state, work, first=len(hits) + KEPT + 1)
+        weighed = weigh(elsewhere=called)[:KEPT]
     _tell(step, weighed, labels, seen, work)
     documents = {d.id: d for d in (*titled.values(), *named, *recognised.values())}
+    kept = {h.doc_id for h in weighed}
     entries = _entries(step, weighed, hits, documents, work.now())
+    entries |= {e.id: e for e in elsewhere.values() if e.doc_id in kept}
     doubt = perceiver.doubt(weighed)
     trouble: tuple[Trouble, ...] = ()
     if not weighed or weighed[0].probability < perceiver.UNKNOWN:
-        reason = "nothing in the collection looks like it" + (f": {doubt}" if weighed else "")
+        where = "in the collection" if work.collection is not None else "that is known"
+        reason = f"nothing {where} looks like it" + (f": {doubt}" if weighed else "")
         step, trouble = step.having(status="insufficient", reason=reason), (Trouble("EMPTY", step.id, reason),)
     elif doubt and _looks_closer(step, work):
         step, trouble = step.having(status="insufficient", reason=doubt), (Trouble("AMBIGUOUS_ID", step.id, doubt),)
@@ -101,7 +113,7 @@ async def identify(state: BranchState, work: Research) -> tuple[Finding, dict[st
 
 def _looks_closer(step: SubQuestion, work: Research) -> bool:
     """Say whether a re-plan will search the picture's regions when this step leaves its answer open."""
-    first = step.tool == "image_search" and not step.attempts
+    first = step.tool == "image_search" and not step.attempts and work.collection is not None
     return first and work.strategy == "adaptive" and "AMBIGUOUS_ID" in work.codes and not work.meter.exhausted()
 
 
@@ -149,16 +161,14 @@ def _entries(
 
 async def _titled(names: Sequence[str], work: Research) -> dict[str, Document]:
     """Return the documents whose title is one of *names*, by the folded name."""
-    assert work.collection is not None
     found: dict[str, Document] = {}
     for name in dict.fromkeys(n.strip() for n in names if n.strip()):
-        documents = await work.collection.find_title(name, k=1)
+        documents = await work.titled(name)
         if documents and fold(documents[0].title) == fold(name):
             found.setdefault(fold(name), documents[0])
     return found
 
 
 async def _is_generic(title: str, work: Research) -> bool:
-    assert work.collection is not None
-    same: list[Document] = await work.collection.find_title(title, k=SEVERAL)
+    same = await work.titled(title, k=SEVERAL)
     return len(same) >= SEVERAL and all(fold(d.title) == fold(title) for d in same)

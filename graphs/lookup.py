@@ -11,8 +11,9 @@ from foveal.agents.values import fold
 from foveal.graphs import sight
 from foveal.graphs.charted import corrected, read_off
 from foveal.graphs.dispute import dated, decide, stale
-from foveal.graphs.state import BranchState, Finding, Research
-from foveal.types import Evidence, Part, SubQuestion, Trouble
+from foveal.graphs.state import BranchState, Finding, Research, entry_id
+from foveal.tools.read.sites import site_of
+from foveal.types import Evidence, Part, SubQuestion, TextHit, Trouble
 
 PAGE_CHARS = 2200
 """Characters of a page that are read at once: about 500 tokens."""
@@ -51,6 +52,7 @@ async def look_up(state: BranchState, work: Research) -> tuple[Finding, dict[str
             e.start,
             trusted=e.doc_id in about,
             pictured=bool(e.image) and e.page is None and perceiver.pixels_suffice(step.text, e.quote),
+            site=site_of(e.url or "") if e.tool == "web" else "",
         )
         for e in evidence
     ]
@@ -80,7 +82,7 @@ async def look_up(state: BranchState, work: Research) -> tuple[Finding, dict[str
         )
         notes += solved.warnings
     if solved.reading is None and solved.beside:
-        solved = await _elsewhere(solved.beside[0], solved.beside[1], solved, work)
+        solved = await _elsewhere(solved.beside[0], solved.beside[1], solved, state, work)
     if solved.reading is None and solver.vision and not pictured:
         seen, entries, more = await sight.look_up(step, evidence, work)
         notes += more
@@ -110,10 +112,11 @@ async def look_up(state: BranchState, work: Research) -> tuple[Finding, dict[str
     return Finding(answered, rivals=rivals, troubles=troubles, warnings=notes), entries
 
 
-async def _elsewhere(answer: str, passage: reader.Passage, solved: reader.Solved, work: Research) -> reader.Solved:
+async def _elsewhere(
+    answer: str, passage: reader.Passage, solved: reader.Solved, state: BranchState, work: Research
+) -> reader.Solved:
     """Look for words that the model gave in the rest of the passage's document: evidence must hold the answer."""
-    assert work.collection is not None
-    document = await work.collection.document(passage.doc_id)
+    document = state.get("pages", {}).get(passage.doc_id) or await work.document(passage.doc_id)
     if document is None or passage.part != "text":
         return solved
     whole = replace(passage, text=document.text, start=0)
@@ -145,8 +148,7 @@ def _first_found(state: BranchState, evidence: Sequence[Evidence]) -> Evidence:
 async def _page(best: Evidence, work: Research, *, whole: bool = False) -> reader.Passage | None:
     """Return the page that the best passage stands on, as one passage: its beginning, or the *whole*; None when it is
     not a page."""
-    assert work.collection is not None
-    document = await work.collection.document(best.doc_id) if best.page is not None else None
+    document = await work.document(best.doc_id) if best.page is not None else None
     if document is None:
         return None
     part: Part = "text" if len(document.text.strip()) > LEAST_TEXT else "ocr"
@@ -165,6 +167,29 @@ def _members(noun: str, names: Sequence[str], evidence: Sequence[Evidence]) -> l
         if words and words <= title and any(n in fold(item.quote) for n in folded):
             members.setdefault(item.doc_id, item)
     return list(members.values())
+
+
+def passage_entry(step: SubQuestion, rank: int, hit: TextHit, now: str, *, trust: float = 1.0) -> Evidence:
+    """Return the ledger's entry of the passage at *rank* (from 1)."""
+    return Evidence(
+        id=entry_id(step, rank),
+        kind="page" if hit.page is not None else "text",
+        doc_id=hit.doc_id,
+        title=hit.title,
+        quote=hit.text,
+        part=hit.part,
+        start=hit.start,
+        end=hit.end,
+        url=hit.url,
+        image=hit.image,
+        page=hit.page,
+        score=round(hit.score, 4),
+        tool=step.tool,
+        sub_question=step.id,
+        retrieved_at=now,
+        published_at=hit.published_at,
+        trust=trust,
+    )
 
 
 def in_order(ledger: Mapping[str, Evidence]) -> list[Evidence]:

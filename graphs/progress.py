@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from foveal.agents import reckoning
-from foveal.agents.values import fold
-from foveal.graphs.state import Finding
+from foveal.agents.values import agree, fold
+from foveal.graphs.state import Finding, ResearchState, Told
 from foveal.types import Evidence, Plan, PlanChange, SubQuestion
 
 MAX_MEMBERS = 10
 """Members of a list that are looked up one by one."""
 REFERENCE = r"#(s\d+(?:\.\d+)*[bv]*)"
 """How a text names a step: ``#s2``, a member's ``#s2.1``, a check's ``#s2v``, another line of enquiry's ``#s2b``."""
+NAME = re.compile(r"[^\W\d_]+(?:[ .,'’-]{1,2}[^\W\d_]+){0,5}\.?")
+"""What may be the name of something: up to six words, without a number."""
 _DONE = ("answered", "insufficient", "failed", "skipped")
 
 
@@ -144,10 +146,49 @@ def backing(finding: Finding, ledger: Mapping[str, Evidence]) -> dict[str, list[
     return {v: [e for e in own if f" {fold(v)} " in f" {fold(e.quote)} "] for v in finding.rivals}
 
 
+def may_be_told(state: ResearchState) -> Told:
+    """Return what stands in the collection as far as it was found, and what is known without it.
+
+    Known are the question, what its pictures were found to show, and what stands on the web. A name with which a step
+    was answered may be told too: without it nothing could be asked about what it names.
+    """
+    entries = state.get("evidence", {}).values()
+    found = [e for e in entries if e.tool not in ("web", "none")]
+    own = tuple(f"{e.title}\n{e.quote}" for e in found)
+    web = tuple(f"{e.title}\n{e.quote}" for e in entries if e.tool == "web")
+    seen = tuple(name for s in state["plan"].steps if s.purpose == "identify" for name in (*s.values, s.answer or ""))
+    names = tuple(n for s in state["plan"].steps for n in (*s.values, s.answer or "") if NAME.fullmatch(n))
+    documents = tuple(dict.fromkeys(e.doc_id for e in found))
+    return Told(own, (state["question"], *seen, *names, *web), documents)
+
+
+def doubted(state: ResearchState, step: SubQuestion) -> tuple[Evidence, ...]:
+    """Return the evidence for the values that *step* decides between, when it asks others than before."""
+    first = state.get("findings", {}).get(step.id.removesuffix("v"))
+    if step.tool != "web" or step.purpose != "verify" or first is None or not step.id.endswith("v"):
+        return ()
+    ledger = state.get("evidence", {})
+    found = {e.id: e for entries in backing(first, ledger).values() for e in entries}
+    return tuple(found.values())
+
+
+def contradicted(plan: Plan, ended: Sequence[SubQuestion]) -> list[tuple[SubQuestion, SubQuestion]]:
+    """Return each answer whose check on the web, one of *ended*, came to another one, and that check."""
+    steps = {s.id: s for s in plan.steps}
+    checks = [s for s in ended if s.id.endswith("v") and s.tool == "web" and s.purpose == "lookup" and s.answer]
+    pairs = ((steps[s.id.removesuffix("v")], s) for s in checks if s.id.removesuffix("v") in steps)
+    return [(first, check) for first, check in pairs if not agree(first.answer or "", check.answer or "")]
+
+
 def resolved(conflict: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     """Return *conflict* with the value that was chosen in the end, and why."""
     steps = {s.id: s for s in plan.steps}
     check = steps.get(f"{conflict['step']}v")
+    first = steps.get(conflict["step"])
+    if check and first and check.tool == "web" and check.purpose == "lookup":
+        newer = check.answer == first.answer
+        told = "the web's word is newer" if newer else "nothing says that the web's word is newer"
+        return {**conflict, "chosen": first.answer, "reason": told}
     chosen = check if check and check.status == "answered" else steps.get(conflict["step"])
     reason = check.reason if check else "not verified"
     return {**conflict, "chosen": chosen.answer if chosen else None, "reason": reason}
@@ -201,11 +242,17 @@ def chain(plan: Plan, step: SubQuestion | None = None) -> list[SubQuestion]:
 
 
 def told(plan: Plan) -> Plan:
-    """Return the plan to tell of: without a last line of enquiry (steps ``sNb``) that led nowhere either."""
+    """Return the plan to tell of: without a last line of enquiry (steps ``sNb``) that led nowhere either.
+
+    Where the last step only asks the web whether an answer still holds, that answer is the last one.
+    """
+    last = plan.steps[-1] if plan.steps else None
+    if last and last.tool == "web" and last.purpose == "lookup" and last.id.endswith("v"):
+        first = [s for s in plan.steps if s.id == last.id.removesuffix("v")]
+        plan = replace(plan, steps=(*(s for s in plan.steps if s not in first), *first))
     if not plan.steps or plan.steps[-1].status == "answered":
         return plan
-    first = tuple(s for s in plan.steps if not s.id.endswith("b"))
-    return replace(plan, steps=first)
+    return replace(plan, steps=tuple(s for s in plan.steps if not s.id.endswith("b")))
 
 
 def support(plan: Plan) -> tuple[str, ...]:

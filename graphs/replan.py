@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from foveal.agents import queries
+from foveal.agents.names import proper_names
+from foveal.agents.values import agree
 from foveal.graphs import progress
 from foveal.graphs.state import Attempt, Finding
 from foveal.tools.runs.journal import same_words
@@ -134,7 +137,7 @@ class Way:
 
 def _search_on(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
     """The next way of finding it that was not tried; for a doubted or flawed picture that is its regions."""
-    if step.attempts + 1 >= MAX_ATTEMPTS:
+    if step.attempts + 1 >= MAX_ATTEMPTS + ("web" in situation.tools):
         return None
     used = {a.tool for a in situation.tried if a.step == step.id}
     refused = ""
@@ -159,6 +162,9 @@ def _ways(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation)
     if step.purpose == "identify":
         return [Way("image_search", "the whole picture is searched"), Way("crop", "regions are searched")]
     web = Way("web", "asked of the web")
+    if step.tool == "web" and trouble.code in ("IRRELEVANT", "EMPTY"):
+        asked = situation.findings[step.id].step.text
+        return [Way("web", "asked of the web in other words", query=queries.other(asked, proper_names(asked)))]
     if trouble.code == "IRRELEVANT":
         return [web]
     if trouble.code == "TOOL_DOWN":
@@ -205,10 +211,11 @@ def _plain(question: str) -> str:
 
 
 def _verify(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
-    """CONFLICT: decide between the values."""
+    """CONFLICT: decide between the values, by the word of others when there is a web."""
     found = situation.findings[step.id]
     text = f"{found.step.text} {' or '.join(found.rivals)}?"
-    return _checked(plan, step, trouble, text, purpose="verify", values=found.rivals)
+    tool = "web" if "web" in situation.tools else "collection"
+    return _checked(plan, step, trouble, text, purpose="verify", values=found.rivals, tool=tool)
 
 
 def _with_year(plan: Plan, step: SubQuestion, trouble: Trouble, situation: Situation) -> Edit | None:
@@ -247,7 +254,15 @@ def settle(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[Plan, list[Pla
     changes: list[PlanChange] = []
     for check in plan.steps:
         first = next((s for s in plan.steps if f"{s.id}v" == check.id), None)
-        if first is None or check.status != "answered" or check.answer == first.answer:
+        if first is None or check.status != "answered":
+            continue
+        if check.tool == "web" and check.purpose == "lookup" and agree(first.answer or "", check.answer or ""):
+            backing = tuple(dict.fromkeys((*first.evidence_ids, *check.evidence_ids)))
+            if backing != first.evidence_ids:
+                plan = edited(plan, first.id, (first.having(evidence_ids=backing),))
+                changes.append(PlanChange(plan.version, "STALE", f"the web says the same: {check.answer}", first.id))
+            continue
+        if check.answer == first.answer:
             continue
         code = "CONFLICT" if check.purpose == "verify" else "STALE"
         if code == "STALE" and _written(check, evidence) <= _written(first, evidence):

@@ -6,7 +6,6 @@ reranker that fails leaves the order of the search, with a warning.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +14,12 @@ from foveal.agents import reader
 from foveal.agents.listwise import Listwise
 from foveal.agents.relevance import YesNo
 from foveal.agents.selectors import Selector
+from foveal.agents.values import fold, same_thing
 from foveal.errors import ENDING, BadConfig, FovealError, ModelError
 from foveal.graphs.state import BranchState, Reranking, Research
 from foveal.protocols import ChatModel, PictureReader, Reranker
 from foveal.tools.rerank.registry import make_local
-from foveal.types import Candidate, Scored
+from foveal.types import Candidate, Scored, TextHit
 
 PASSAGES = 8
 """Passages that are read where a reranker was not asked, or failed."""
@@ -66,6 +66,27 @@ def make_reranking(reranker: str, selector: str, pool: int, pictures: PictureRea
     return Reranking(make, rule, pool)
 
 
+def order(hits: Sequence[TextHit], state: BranchState) -> list[TextHit]:
+    """Return the passages, best first: about the thing named, alike in meaning, found by words."""
+    names, about = state.get("names", ()), set(state.get("about", ()))
+    folded = [fold(n) for n in names if fold(n)]
+
+    def rating(hit: TextHit) -> float:
+        title, text = fold(hit.title), fold(hit.text)
+        score = hit.cosine if hit.cosine is not None else 0.3
+        if any(n == title for n in folded) or hit.doc_id in about:
+            score += 0.2
+        elif any(same_thing(hit.title, n) for n in names):
+            score += 0.15
+        elif any(f" {n} " in f" {text} " for n in folded):
+            score += 0.1
+        return score + (0.05 if hit.lexical_rank is not None and hit.lexical_rank <= 5 else 0.0)
+
+    if state["step"].tool == "web":
+        return sorted(hits, key=lambda h: -rating(h))  # the search's own order tells more than the address
+    return sorted(hits, key=lambda h: (-rating(h), h.doc_id, h.start))
+
+
 async def rerank(hits: Sequence[Any], state: BranchState, work: Research) -> Ranked:
     """Put *hits* (of texts or of pictures, best first by the search) in order and keep what is worth reading."""
     chosen = work.reranking
@@ -73,7 +94,8 @@ async def rerank(hits: Sequence[Any], state: BranchState, work: Research) -> Ran
     kept = list(hits[: LISTED if state.get("listing") else k])
     if chosen.make is None or not hits or _needless(kept, state):
         return Ranked(kept)
-    reranker, step, began = chosen.make(work.solver), state["step"], time.monotonic()
+    reranker, step = chosen.make(work.solver), state["step"]
+    began = await work.meter.pace.moment(f"reranking {step.id}")
     limit = work.meter.budget.model_calls
     affordable = max(1, limit // SHARE) if reranker.per_candidate and limit is not None else chosen.pool
     pool = list(hits[: min(chosen.pool, affordable)])
@@ -92,8 +114,9 @@ async def rerank(hits: Sequence[Any], state: BranchState, work: Research) -> Ran
         return Ranked(kept, warnings=(f"{step.id}: passages are in the order of the search: {problem}",))
     shown = [{"doc_id": pool[s.index].doc_id, "title": pool[s.index].title, "score": round(s.score, 4)} for s in scored]
     told = {"step": step.id, "reranker": reranker.name, "selector": str(chosen.selector), "scores": shown}
+    ended = await work.meter.pace.moment(f"reranked {step.id}")
     counts = {"kept": len(selection.kept), "of": len(pool), "fired": selection.fired}
-    work.emit("rerank", {**told, **counts, "elapsed": round(time.monotonic() - began, 3)})
+    work.emit("rerank", {**told, **counts, "elapsed": round(ended - began, 3)})
     if not selection.kept:
         return Ranked([], True, f"the best of {len(pool)} passages is relevant with {scores[0]:.2f}")
     return Ranked([pool[scored[i].index] for i in selection.kept], True)

@@ -17,6 +17,7 @@ from langgraph.types import Send
 
 from foveal.agents import chart, perceiver, planner
 from foveal.agents.names import proper_names
+from foveal.agents.typed_plan import OF_TEXTS, TOOLS
 from foveal.agents.values import fold
 from foveal.graphs import progress, sight
 from foveal.graphs.assess import NO_PROGRESS, assess
@@ -26,7 +27,7 @@ from foveal.graphs.state import BranchState, Perception, Research, ResearchState
 from foveal.graphs.strategies.direct import answer_directly
 from foveal.tools.images.quality import flaws
 from foveal.tools.layout.text import picture_text
-from foveal.types import ImageRef, Plan, PlanChange, SubQuestion
+from foveal.types import ImageRef, Plan, PlanChange, SubQuestion, Tool
 
 
 def build_graph(checkpointer: Any = None) -> Any:
@@ -103,10 +104,24 @@ async def plan(state: ResearchState, runtime: Runtime[Research]) -> dict[str, An
         made = planner.two_step(question, state["images"])
     else:
         shown = {image: p.description for image, p in perceptions.items()}
-        made = await planner.make_plan(question, state["images"], work.planner, shown=shown)
+        made = await planner.make_plan(question, state["images"], work.planner, tools=_may_use(work), shown=shown)
+    if work.collection is None:
+        made = replace(made, steps=tuple(_of_the_web(s) for s in made.steps))
     if known := state.get("known"):
         made = replace(made, steps=tuple(_recalled(s, known) for s in made.steps))
     return {**seen, **_created(work, made, "; ".join((f"{len(made.steps)} steps ({made.source})", *made.notes)))}
+
+
+def _may_use(work: Research) -> tuple[Tool, ...]:
+    """Return the tools that a plan may name."""
+    if work.web is None:
+        return TOOLS
+    return (*(t for t in TOOLS if work.collection is not None or t not in OF_TEXTS), "web")
+
+
+def _of_the_web(step: SubQuestion) -> SubQuestion:
+    """Return *step* for a run that has the web alone."""
+    return step.having(tool="web") if step.tool in OF_TEXTS else step
 
 
 def _recalled(step: SubQuestion, known: Mapping[str, SubQuestion]) -> SubQuestion:
@@ -129,11 +144,15 @@ async def dispatch(state: ResearchState, runtime: Runtime[Research]) -> list[Sen
     still = state.get("stale_rounds", 0) >= NO_PROGRESS
     if not ready or still or runtime.context.meter.exhausted() or progress.failed_premise(state["plan"]):
         return "conclude"
-    return [Send("branch", branch_input(state, step)) for step in ready]
+    online = runtime.context.web is not None
+    return [Send("branch", branch_input(state, step, online=online)) for step in ready]
 
 
-def branch_input(state: ResearchState, step: SubQuestion) -> BranchState:
-    """Return what a branch needs of the state: its question with the parents' answers in it, and the names."""
+def branch_input(state: ResearchState, step: SubQuestion, *, online: bool = False) -> BranchState:
+    """Return what a branch needs of the state: its question with the parents' answers in it, and the names.
+
+    *online* runs need to know what the web may be told, and of a check whose word it is that is checked.
+    """
     steps = {s.id: s for s in state["plan"].steps}
     parents = [steps[d] for d in step.depends_on if d in steps]
     text = progress.fill(step.text, steps)
@@ -149,7 +168,9 @@ def branch_input(state: ResearchState, step: SubQuestion) -> BranchState:
         if e in state.get("evidence", {})
     ]
     listing = any(s.each == step.id for s in state["plan"].steps)
+    outside = BranchState(told=progress.may_be_told(state), doubted=progress.doubted(state, step))
     return BranchState(
+        **(outside if online else BranchState()),
         step=step.having(text=text, template=step.text, status="running"),
         question=state["question"],
         names=tuple(names),

@@ -92,14 +92,13 @@ async def look_up(
 
     None when they do not show it.
     """
-    assert work.collection is not None
     first: dict[str, Evidence] = {}
     for entry in evidence:
         if entry.image:
             first.setdefault(entry.image, entry)
     shown: list[tuple[Evidence, Document]] = []
     for entry in list(first.values())[:LOOKED_AT]:
-        if document := await work.collection.document(entry.doc_id):
+        if document := await work.document(entry.doc_id):
             shown.append((entry, document))
     if not shown:
         return None, {}, ()
@@ -118,8 +117,7 @@ async def is_picture(question: str, entry: Evidence, work: Research) -> bool:
     """Say whether *entry* is of a page, or of a picture full of text: what it tells is better seen than read."""
     if not entry.image or entry.page is not None:
         return bool(entry.image)
-    assert work.collection is not None
-    document = await work.collection.document(entry.doc_id)
+    document = await work.document(entry.doc_id)
     return document is not None and perceiver.pixels_suffice(question, document.ocr)
 
 

@@ -14,10 +14,11 @@ from typing import Annotated, Any, TypedDict
 from foveal import types
 from foveal.agents.selectors import Selector
 from foveal.graphs.budget import Meter, MeteredModel
-from foveal.protocols import BlobStore, ChatModel, Collection, Labeller, OcrReader, Reranker, WebSearch
+from foveal.protocols import BlobStore, ChatModel, Collection, Labeller, OcrReader, Reranker, TextEmbedder, Web
 from foveal.types import (
     PLAN_CODES,
     Answer,
+    Document,
     Evidence,
     Hypothesis,
     ImageRef,
@@ -30,6 +31,8 @@ from foveal.types import (
     SubQuestion,
     Tool,
     Trouble,
+    WebHit,
+    WebPage,
 )
 
 SCHEMA_VERSION = 3
@@ -120,6 +123,16 @@ class BranchResult(TypedDict, total=False):
     findings: Annotated[dict[str, Finding], merge]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What stands in the collection as far as it was found, and what may be said of it: what is known otherwise."""
+
+    private: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    """Ids of the documents that were found: a model may have read more of them than is kept as evidence."""
+
+
 class BranchState(TypedDict, total=False):
     """One sub-question on its way through execute, read and solve."""
 
@@ -136,6 +149,14 @@ class BranchState(TypedDict, total=False):
     """Why nothing of what was found is read; empty otherwise."""
     notes: tuple[str, ...]
     """Warnings from before the step was solved."""
+    doubted: tuple[Evidence, ...]
+    """What is in doubt: it is weighed with what others say."""
+    leads: tuple[WebHit, ...]
+    """Pages that a search of the web found, best first."""
+    told: Told
+    """What the web may be told, and what not."""
+    pages: Mapping[str, WebPage]
+    """Pages that were read for the step, by address."""
     evidence: Annotated[dict[str, Evidence], merge]
     findings: Annotated[dict[str, Finding], merge]
 
@@ -166,7 +187,11 @@ class Research:
     emit: Callable[[str, Mapping[str, Any]], None]
     now: Callable[[], str]
     strategy: str = "adaptive"
-    web: WebSearch | None = None
+    web: Web | None = None
+    private: bool = True
+    """Whether what stands in the collection is kept out of what the web is asked."""
+    embedder: TextEmbedder | None = None
+    """By which passages of web pages are compared with what is asked."""
     codes: frozenset[str] = frozenset(PLAN_CODES)
     """Codes on which a re-plan may act."""
     reranking: Reranking = Reranking()
@@ -178,11 +203,20 @@ class Research:
         """Return the same context with the solver's calls booked on *step*."""
         return replace(self, solver=self.solver.at(step))
 
+    async def document(self, doc_id: str) -> Document | None:
+        """Return the document of the collection; None for anything else, such as a page of the web."""
+        return None if self.collection is None else await self.collection.document(doc_id)
+
+    async def titled(self, name: str, *, k: int = 1) -> list[Document]:
+        """Return the collection's documents that are titled so; see :class:`foveal.protocols.Collection`."""
+        return [] if self.collection is None else await self.collection.find_title(name, k=k)
+
 
 STATE_TYPES: tuple[type, ...] = (
     *(kind for kind in vars(types).values() if isinstance(kind, type) and is_dataclass(kind)),
     Perception,
     Attempt,
     Finding,
+    Told,
 )
 """What a checkpoint may hold besides plain values: frozen values without code of their own."""

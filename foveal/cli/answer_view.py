@@ -8,7 +8,7 @@ from typing import Any
 
 from foveal.cli.output import one_line, table
 from foveal.cli.plan_state import Step, outcome_of
-from foveal.types import Answer, Citation, Usage, plain
+from foveal.types import Answer, Citation, Evidence, Usage, plain
 
 BLOB_FOLDER = "blobs"
 
@@ -22,11 +22,12 @@ def answer_lines(answer: Answer, index: Path | None) -> Iterator[str]:
     if answer.citations:
         yield ""
         yield "Sources"
+    found = {entry.id: entry for entry in answer.evidence}
     for cited in answer.citations:
         quote = f": “{one_line(cited.quote)}”" if cited.quote else ""
         page = f", page {cited.page}" if cited.page is not None else ""
         yield f"[{cited.n}] {one_line(cited.title or cited.doc_id)}{page}{quote}"
-        yield f"    {where_to_open(cited, index)}"
+        yield f"    {where_to_open(cited, index)}{dates(found.get(cited.evidence_id))}"
 
 
 def conflict_line(conflict: Mapping[str, Any]) -> str:
@@ -38,13 +39,21 @@ def conflict_line(conflict: Mapping[str, Any]) -> str:
 
 def where_to_open(cited: Citation, index: Path | None) -> str:
     """Return the document's id, its address and its picture's file, as far as there are any."""
-    places = [f"document {cited.doc_id}"]
+    places = [f"document {cited.doc_id}"] if cited.doc_id != cited.url else []
     if cited.url:
         places.append(cited.url)
     if cited.image:
         picture = picture_file(cited.image, index)
         places.append(f"picture {picture or cited.image}")
     return " | ".join(places)
+
+
+def dates(entry: Evidence | None) -> str:
+    """Return when a page of the web was published, if it says so, and read; nothing for the collection."""
+    if entry is None or entry.tool != "web":
+        return ""
+    published = f"published {entry.published_at[:10]}, " if entry.published_at else ""
+    return f" ({published}read {entry.retrieved_at[:10]})"
 
 
 def picture_file(sha256: str, index: Path | None) -> Path | None:
@@ -95,8 +104,10 @@ def report(answer: Answer, index: Path | None) -> str:
     lines += [f"*{_markdown(state_line(answer))}*", ""]
     if answer.citations:
         lines += ["## Sources", ""]
+        found = {entry.id: entry for entry in answer.evidence}
         for cited in answer.citations:
-            lines.append(f"{cited.n}. **{_markdown(cited.title or cited.doc_id)}** ({where_to_open(cited, index)})")
+            place = f"{where_to_open(cited, index)}{dates(found.get(cited.evidence_id))}"
+            lines.append(f"{cited.n}. **{_markdown(cited.title or cited.doc_id)}** ({place})")
             if cited.quote:
                 lines.append(f"   > {_markdown(one_line(cited.quote, 2000))}")
         lines.append("")

@@ -22,13 +22,16 @@ from foveal.settings import Settings
 from foveal.types import Answer, Event
 
 EXIT_CODES = {"answered": 0, "insufficient": 0, "premise_false": 0, "failed": 4, "cancelled": 130}
+BROKEN = 4
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|data:)", re.IGNORECASE)
 SAVE_IT = "Save the picture to a file and give its path: -i picture.jpg"
 
 
 def ask(
     context: typer.Context,
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What you want to know.", show_default=False)],
+    question: Annotated[
+        str | None, typer.Argument(metavar="QUESTION", help="What you want to know.", show_default=False)
+    ] = None,
     image: options.Images = None,
     index: options.Index = None,
     web: options.Web = None,
@@ -53,6 +56,19 @@ def ask(
     ] = None,
     session: options.Session = None,
     persist: options.Persist = None,
+    record: options.Record = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            "--replay",
+            metavar="FILE",
+            help="Make the run of a recording again: no network, no models, the same answer.",
+            show_default=False,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 4 when a search did not work, whatever was answered without it.")
+    ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -62,31 +78,40 @@ def ask(
     """
     from foveal.api import checked_question
 
-    question = checked_question(question)
+    if question is None and replay is None:
+        raise BadInput("There is no question.", remedy='Ask one: foveal ask "What is this?" -i photo.jpg')
+    question = checked_question(question) if question is not None else None
+    if replay is not None and (record is not None or session is not None):
+        raise BadInput("A replay is neither recorded nor part of a session.", remedy="Leave --replay out.")
     pictures = picture_paths(image or ())
-    settings = options.settings_of(
-        context,
-        index=index,
-        web=web,
-        model=model,
-        planner_model=planner_model,
-        solver_model=solver_model,
-        answer_model=answer_model,
-        judge_model=judge_model,
-        profile=profile,
-        strategy=strategy,
-        max_calls=max_calls,
-        max_usd=max_usd,
-        deadline=deadline,
-        persist=persist,
-    )
+    flags = {
+        "index": index,
+        "web": web,
+        "model": model,
+        "planner_model": planner_model,
+        "solver_model": solver_model,
+        "answer_model": answer_model,
+        "judge_model": judge_model,
+        "profile": profile,
+        "strategy": strategy,
+        "max_calls": max_calls,
+        "max_usd": max_usd,
+        "deadline": deadline,
+    }
+    settings = options.settings_of(context, persist=persist, **flags)
     saved = SavedRun(save) if save is not None else None
-    with Kept() as kept:
-        view = make_view(question, quiet=quiet)
-        answer = run_until_interrupted(_ask(settings, question, pictures, view, saved, kept, session))
+    view = make_view(question or f"replay of {replay}", quiet=quiet)
+    if replay is not None:
+        given = {name: value for name, value in flags.items() if value is not None}
+        answer = run_until_interrupted(_replay(replay, question, pictures, given, view, saved))
+    else:
+        with Kept() as kept:
+            asked = _ask(settings, question or "", pictures, view, saved, kept, session, record)
+            answer = run_until_interrupted(asked)
     if saved is not None:
         saved.finish(answer, settings.index)
-    return show_answer(answer, settings, json=json, quiet=quiet)
+    code = show_answer(answer, settings, json=json, quiet=quiet)
+    return BROKEN if strict and code == 0 and a_search_failed(answer) else code
 
 
 def show_answer(answer: Answer, settings: Settings, *, json: bool, quiet: bool, indent: int | None = 2) -> int:
@@ -103,6 +128,11 @@ def show_answer(answer: Answer, settings: Settings, *, json: bool, quiet: bool, 
         if spent := spent_by_role(answer):
             note(spent)
     return EXIT_CODES[answer.status]
+
+
+def a_search_failed(answer: Answer) -> bool:
+    """Say whether a tool of the run did not work, even if another one stood in."""
+    return any(s.status == "failed" for s in answer.plan) or any(c.code == "TOOL_DOWN" for c in answer.plan_log)
 
 
 def picture_paths(given: Sequence[str]) -> list[Path]:
@@ -134,6 +164,7 @@ async def _ask(
     saved: SavedRun | None,
     kept: Kept,
     session: str | None,
+    record: Path | None,
 ) -> Answer:
     def on_event(event: Event) -> None:
         kept.note(event)
@@ -143,14 +174,37 @@ async def _ask(
 
     with view:
         async with seams.make_foveal(settings) as foveal:
-            return await follow(foveal, question, pictures, on_event, session=session)
+            return await follow(foveal, question, pictures, on_event, session=session, record=record)
+
+
+async def _replay(
+    path: Path,
+    question: str | None,
+    pictures: list[Path],
+    given: dict[str, Any],
+    view: View,
+    saved: SavedRun | None,
+) -> Answer:
+    def on_event(event: Event) -> None:
+        view.show(event)
+        if saved is not None:
+            saved.add(event)
+
+    with view:
+        return await answer_in(seams.replayed(path, question=question, images=pictures, settings=given), on_event)
 
 
 async def follow(
-    foveal: Any, question: str, pictures: Sequence[Path], on_event: Any, *, session: str | None = None
+    foveal: Any,
+    question: str,
+    pictures: Sequence[Path],
+    on_event: Any,
+    *,
+    session: str | None = None,
+    record: Path | None = None,
 ) -> Answer:
     """Run *question* to its end, handing on each event; return the answer. Raises what the run raises."""
-    named = {"session": session} if session is not None else {}
+    named = {name: value for name, value in (("session", session), ("record", record)) if value is not None}
     return await answer_in(foveal.stream(question, images=list(pictures), **named), on_event)
 
 

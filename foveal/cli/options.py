@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from foveal.errors import BadInput
 from foveal.settings import Settings, load_settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
@@ -47,7 +46,12 @@ Strategy = Annotated[
 ]
 Web = Annotated[
     str | None,
-    typer.Option("--web", metavar="W", help="Web search: only `off` in this version.", show_default=False),
+    typer.Option(
+        "--web",
+        metavar="W",
+        help="Search the web too: ddgs, searxng, brave, zim:FILE or replay:FILE, several with commas; or off.",
+        show_default=False,
+    ),
 ]
 MaxCalls = Annotated[
     int | None,
@@ -75,6 +79,12 @@ Session = Annotated[
 ]
 
 
+Record = Annotated[
+    Path | None,
+    typer.Option("--record", metavar="FILE", help="Keep every call in a new file, to replay.", show_default=False),
+]
+
+
 Images = Annotated[
     list[str] | None,
     typer.Option("-i", "--image", metavar="IMAGE", help="A picture's path; may be repeated.", show_default=False),
@@ -83,10 +93,4 @@ Images = Annotated[
 
 def settings_of(context: typer.Context, **flags: Any) -> Settings:
     """Load settings, *flags* over the environment over the file that ``--config`` names. Raises BadConfig."""
-    web = flags.pop("web", None)
-    if web not in (None, "off"):
-        raise BadInput(
-            f"--web {web}: this version searches your own collections only.",
-            remedy="Leave --web out, or give --web off.",
-        )
     return load_settings(flags, config=context.find_root().params.get("config"))

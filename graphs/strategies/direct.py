@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from foveal.agents import fence
 from foveal.graphs.state import Research, ResearchState
 from foveal.prompts.loader import render
 from foveal.types import Answer, Plan, PlanChange, SubQuestion
@@ -19,7 +20,7 @@ async def answer_directly(state: ResearchState, work: Research) -> dict[str, Any
     step = SubQuestion("s1", state["question"], tool="none")
     work.emit("plan.created", {"steps": (step,), "source": "direct"})
     work.emit("subquestion.started", {"step": step})
-    messages = render("direct", question=state["question"], seen="".join(seen))
+    messages = render("direct", code=fence.of(work.answerer), question=state["question"], seen="".join(seen))
     if work.answerer.capabilities.vision:
         messages[-1] = replace(messages[-1], images=tuple(i.sha256 for i in state["images"]))
     call = await work.answerer.generate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from foveal.cli import plan_view
 from foveal.errors import BackendError, BadImage, IndexMissing, PolicyError
-from foveal.types import Event, RoleUsage, Usage
+from foveal.types import Citation, Event, Evidence, PlanChange, RoleUsage, SubQuestion, Usage
 
 from .conftest import FakeFoveal, make_answer, make_events
 
@@ -41,6 +42,27 @@ def test_answer_on_stdout_plan_on_stderr(foveal: Any, fake: FakeFoveal, picture:
         assert words in done.err
     assert fake.asked == [("Which city?", [picture, picture])]
     assert fake.opened == 0
+
+
+def test_a_page_of_the_web_has_its_address_once_and_its_dates(foveal: Any, fake: FakeFoveal) -> None:
+    url = "https://news.test/mayor"
+    found = Evidence("e1", "text", url, "Arx", "Mayor: Eve.", url=url, tool="web", retrieved_at="2026-11-21T10:00:00")
+    cited = (Citation(1, "e1", url, "Arx", url, "Mayor: Eve."),)
+    fake.script = lambda question: replace(
+        make_answer(question), citations=cited, evidence=(replace(found, published_at="2026-10-01"),)
+    )
+    assert f"    {url} (published 2026-10-01, read 2026-11-21)" in foveal("ask", "Which city?").out.splitlines()
+
+
+def test_row_31_strict_says_by_the_exit_code_that_a_search_did_not_work(foveal: Any, fake: FakeFoveal) -> None:
+    assert foveal("ask", "Which city?", "--strict").code == 0
+    down = PlanChange(2, "TOOL_DOWN", "asked of the collection; ddgs did not answer", "s1")
+    fake.script = lambda question: replace(make_answer(question), plan_log=(down,))
+    assert foveal("ask", "Which city?").code == 0
+    assert foveal("ask", "Which city?", "--strict").code == 4
+    failed = (SubQuestion("s1", "Which city?", tool="web", status="failed"),)
+    fake.script = lambda question: replace(make_answer(question), plan=failed)
+    assert foveal("ask", "Which city?", "--strict").code == 4
 
 
 def test_row_78_no_colour_codes_in_pipes(foveal: Any, fake: FakeFoveal) -> None:
@@ -130,9 +152,12 @@ def test_pictures_that_cannot_be_used(foveal: Any, fake: FakeFoveal, image: str,
     assert fake.asked == []
 
 
-def test_web_is_refused_for_now(foveal: Any, fake: FakeFoveal) -> None:
-    done = foveal("ask", "What is this?", "--web", "ddgs")
-    assert done.code == 2 and "--web ddgs" in done.err
+def test_the_web_is_a_list_of_backends(foveal: Any, fake: FakeFoveal) -> None:
+    assert foveal("ask", "What is this?", "--web", "ddgs, zim:wiki.zim").code == 0
+    assert fake.settings.web == "ddgs,zim:wiki.zim"
+    for wrong in ("bing", "ddgs,off", "zim:", ""):
+        done = foveal("ask", "What is this?", "--web", wrong)
+        assert done.code == 2 and "error: --web: wrong value" in done.err
 
 
 def test_row_77_wrong_values_of_flags(foveal: Any, fake: FakeFoveal) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fakes.lands import WordlessReader, embedders, flag, lands, picture
+from fakes.web import FakeWeb, page
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -236,29 +237,16 @@ async def test_new_hop_a_list_becomes_a_step_a_member(settings: Settings) -> Non
 async def test_tool_down_the_web_answers_when_the_collection_does_not(settings: Settings) -> None:
     """Behaviour 23: noted in the plan log, and the other backend is asked."""
     from foveal.errors import IndexCorrupt
-    from foveal.types import TextHit
 
-    class Web:
-        name = "web"
-
-        async def search(self, query: str, *, k: int = 10) -> list[TextHit]:
-            return [TextHit("https://ida.example", "Ida", "Ida. Capital: Arx.", "text", 0, 18, 1.0)]
-
-    async with foveal_of(settings) as foveal:
+    ida = page("https://ida.example/", "Ida", "Ida. Capital: Arx.")
+    async with foveal_of(settings.model_copy(update={"web": "ddgs"})) as foveal:
+        foveal.tools.__dict__["web"] = FakeWeb(ida, snippets={ida.url: ida.text})
         collection = await foveal.collection()
 
         async def broken(*args: Any, **kwargs: Any) -> Any:
             raise IndexCorrupt("The vectors cannot be read.")
 
         collection.search_text = broken  # type: ignore[method-assign]
-        made = foveal.tools.research
-
-        def with_web(*args: Any, **kwargs: Any) -> Any:
-            work = made(*args, **kwargs)
-            work.web = Web()
-            return work
-
-        foveal.tools.research = with_web  # type: ignore[method-assign]
         answer = await foveal.ask("What is the capital of Ida?")
     assert answer.answer.startswith("Arx") and answer.usage.tool_calls.get("web") == 1
     assert [c.code for c in answer.plan_log] == ["created", "TOOL_DOWN"]

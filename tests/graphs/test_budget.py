@@ -12,6 +12,7 @@ from foveal.errors import BadInput, BudgetExceeded
 from foveal.graphs.budget import Meter, MeteredModel
 from foveal.tools.models.scripted import ScriptedModel
 from foveal.tools.runs.journal import CallRecord, Entry, Journal, usage_of
+from foveal.tools.runs.pace import Pace
 from foveal.types import Budget, Capabilities, Generation, Message, TextHit
 
 HIT = TextHit("d", "D", "words", "text", 0, 5, 0.5)
@@ -160,8 +161,8 @@ def test_time_is_a_limit() -> None:
 
 
 def test_seconds_before_an_interruption_count() -> None:
-    assert Meter(Budget(seconds=60.0), before=59.0).exhausted() == "seconds"
-    assert Meter(Budget(seconds=60.0), before=30.0).elapsed == pytest.approx(30.0, abs=0.5)
+    assert Meter(Budget(seconds=60.0), pace=Pace(59.0)).exhausted() == "seconds"
+    assert Meter(Budget(seconds=60.0), pace=Pace(30.0)).elapsed == pytest.approx(30.0, abs=0.5)
 
 
 async def test_a_model_call_does_not_outlast_the_deadline() -> None:
