@@ -32,10 +32,10 @@ async def decide(state: BranchState, evidence: Sequence[Evidence], work: Researc
     """Decide between the values of a conflict.
 
     The newest wins if all of them are dated, and differently; else the value that most documents give, each
-    document once, and only those that name the thing; of the web each site once. On the web the date of a page does not
-    make it right, unless the question is about the present; of as many voices each, a page about that very thing is
-    believed. Without a majority the first value stays. What was found for the values before is weighed too, when
-    others were asked now.
+    document once, and only those that name the thing; of the web each site once. A page of the web is not right for
+    being new, unless the question is about the present: dates count there when neither the voices decide nor one value
+    alone is that of a page about the very thing. At last the first value stays. What was found for the values before
+    is weighed too, when others were asked now.
     """
     step = state["step"]
     evidence = [*evidence, *state.get("doubted", ())]
@@ -46,22 +46,26 @@ async def decide(state: BranchState, evidence: Sequence[Evidence], work: Researc
         backing[value] = [await dated(e, work) for e in reversed(saying.values())]
     newest = {value: max((e.published_at or "" for e in entries), default="") for value, entries in backing.items()}
     web = any(e.tool == "web" for e in evidence)
-    dates_tell = not web or is_fresh(step.text)
-    if dates_tell and all(newest.values()) and len(set(newest.values())) == len(newest):
-        chosen = max(step.values, key=lambda v: newest[v])
-        told = ", ".join(f"{value}: {newest[value]}" for value in step.values)
-        return _decided(state, chosen, backing, 0.85, f"the newest holds ({told})")
+    dated_apart = all(newest.values()) and len(set(newest.values())) == len(newest)
+    of_dates = (max(step.values, key=lambda v: newest[v]), 0.85, f"the newest holds ({_told(newest)})")
+    if dated_apart and (not web or is_fresh(step.text)):
+        return _decided(state, backing, *of_dates)
     counted = {value: len(entries) for value, entries in backing.items()}
-    most = max(counted.values(), default=0)
-    chosen = next((v for v in step.values if counted[v] == most), step.values[0])
+    most = [value for value in step.values if counted[value] == max(counted.values(), default=0)]
     what = "source" if web else "document"
-    told = ", ".join(f"{value}: {n} {what}{'s' if n != 1 else ''}" for value, n in counted.items())
-    if sum(n == most for n in counted.values()) == 1:
-        return _decided(state, chosen, backing, 0.8, f"most {what}s say so ({told})")
+    voices = _told({value: f"{n} {what}{'s' if n != 1 else ''}" for value, n in counted.items()})
+    if len(most) == 1:
+        return _decided(state, backing, most[0], 0.8, f"most {what}s say so ({voices})")
     about = [v for v in step.values if any(fold(e.title) in named for e in backing[v])]
     if web and len(about) == 1:
-        return _decided(state, about[0], backing, 0.6, f"the page about it says so ({told})")
-    return _decided(state, step.values[0], backing, 0.5, f"not decided ({told}); the first stands")
+        return _decided(state, backing, about[0], 0.6, f"the page about it says so ({voices})")
+    if dated_apart:
+        return _decided(state, backing, *of_dates)
+    return _decided(state, backing, step.values[0], 0.5, f"not decided ({voices}); the first stands")
+
+
+def _told(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{value}: {said}" for value, said in values.items())
 
 
 def voice(entry: Evidence) -> str:
@@ -84,7 +88,7 @@ def _says(entry: Evidence, value: str, named: Sequence[str]) -> bool:
 
 
 def _decided(
-    state: BranchState, value: str, backing: Mapping[str, Sequence[Evidence]], confidence: float, reason: str
+    state: BranchState, backing: Mapping[str, Sequence[Evidence]], value: str, confidence: float, reason: str
 ) -> Finding:
     return Finding(
         state["step"].having(

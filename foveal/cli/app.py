@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from foveal.cli import ask, chat, config, doctor, evaluate, index, models, runs
+from foveal.cli import ask, chat, config, doctor, evaluate, index, models, runs, tape, web
 from foveal.cli.output import INTERRUPTED, note, show_bug, show_error
 from foveal.errors import BadInput, Cancelled, FovealError
 
@@ -29,6 +29,8 @@ app.add_typer(index.app, name="index")
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(runs.app, name="runs")
 app.add_typer(models.app, name="models")
+app.add_typer(web.app, name="web")
+app.add_typer(tape.app, name="tape")
 app.add_typer(config.app, name="config")
 app.command("doctor")(doctor.doctor)
 

@@ -17,6 +17,20 @@ def make_foveal(settings: Settings) -> Any:
     return Foveal(settings)
 
 
+def replayed(path: Path, **given: Any) -> AsyncIterator[Any]:
+    """Make the run of a recording again; see :func:`foveal.api.replayed`."""
+    from foveal.api import replayed
+
+    return replayed(path, **given)
+
+
+def read_tape(path: Path) -> Any:
+    """Read a recording: a :class:`foveal.tools.tape.file.Tape`. Raises BadInput, RunMismatch."""
+    from foveal.tools.tape.file import read_tape
+
+    return read_tape(path)
+
+
 def examine(settings: Settings, tell: Callable[[str], None]) -> AsyncIterator[tuple[str, bool, str, str]]:
     """Try every part; yields (part, works, detail, remedy)."""
     from foveal.doctor import examine
@@ -94,6 +108,51 @@ def picture_reader(settings: Settings, index: Path | None) -> Callable[[str], by
         return None
 
     return read
+
+
+def make_web(settings: Settings) -> Any:
+    """Return the :class:`foveal.protocols.Web` of the settings; pictures go to ``home``. Raises BadConfig."""
+    from foveal.tools.images.store import FileBlobStore
+    from foveal.tools.search.registry import make_web
+
+    return make_web(settings, blobs=FileBlobStore(settings.home / "blobs"))
+
+
+def passages(page: Any, question: str) -> Any:
+    """Return the passages of a page that bear on *question*, found by their words. Blocking."""
+    from foveal.tools.read.slim import passages
+
+    return passages(page, question)
+
+
+async def freeze(
+    settings: Settings, source: Path, out: Path, *, kinds: Any, depth: int, pictures: int, progress: Any
+) -> Any:
+    """Freeze what *source*, a file or a folder of recordings, asks for into *out*.
+
+    Returns a :class:`foveal.tools.freeze.freezer.FreezeReport`. Raises BadInput, BadConfig, BackendDown, StorageFull.
+    """
+    from foveal.agents import queries
+    from foveal.tools.freeze.freezer import Freezer
+    from foveal.tools.freeze.partial import Partial
+    from foveal.tools.freeze.recorded import wanted_of
+    from foveal.tools.freeze.wanted import read_wanted
+    from foveal.tools.search.registry import make_web
+
+    def written(question: str) -> tuple[str, str]:
+        return queries.write(question), queries.other(question)
+
+    if source.is_dir():
+        wanted = wanted_of(source)
+    else:
+        wanted = read_wanted(source, kinds=kinds, k=max(10, depth), queries=written)
+    with Partial(out) as partial:
+        web = make_web(settings, blobs=partial.blobs)
+        try:
+            freezer = Freezer(web, partial, depth=depth, pictures=pictures, progress=progress)
+            return await freezer.run(wanted)
+        finally:
+            await web.aclose()
 
 
 def index_folder(settings: Settings) -> Path:

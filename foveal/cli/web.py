@@ -109,7 +109,9 @@ def freeze(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="INPUT", help="Questions as JSONL, or a query or address on each line.", show_default=False
+            metavar="INPUT",
+            help="Questions as JSONL, a query or address on each line, or a folder of recordings.",
+            show_default=False,
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE.zim", help="The file to make.", show_default=False)],

@@ -56,6 +56,17 @@ async def test_words_that_do_not_stand_in_the_passage_are_refused() -> None:
     assert solved.reading is None
 
 
+async def test_who_is_somebody_with_a_name_if_anybody_is_named() -> None:
+    new = passage("News", "The Dun Museum will be led by somebody new.", 1)
+    named = passage("Dun Museum", "Jorun Elster leads the Dun Museum since March.", 2)
+    script: list[dict[str, Any]] = [{"probability": 0.8, "repeat": True}, {"reply": " new"}, {"reply": " Jorun Elster"}]
+    question = "Who leads the Dun Museum?"
+    solved = await solve(ScriptedModel(script), question, [new, named], names=("Dun Museum",))
+    assert solved.reading is not None and solved.reading.answer == "Jorun Elster"
+    solved = await solve(ScriptedModel(script), question, [new], names=("Dun Museum",))
+    assert solved.reading is not None and solved.reading.answer == "new"
+
+
 async def test_nothing_probable_is_an_abstention() -> None:
     solved = await solve(ScriptedModel([{"probability": 0.1}]), "Who built the tower?", [passage("B", "It stands.")])
     assert solved.reading is None and solved.best == 0.1

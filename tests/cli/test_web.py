@@ -106,7 +106,7 @@ def test_freeze_and_ask_the_file(foveal: Any, towers: Path, tmp_path: Path) -> N
     questions.write_text('{"question": "How tall is the Garnet Tower?"}\n' + f"{WIKI}Nowhere\n")
     arguments = ("web", "freeze", questions, "--out", "frozen.zim", "--web", f"zim:{towers}", "--depth", 1)
     done = foveal(*arguments)
-    assert done.code == 0 and done.out.startswith("frozen.zim: 1 searches, 1 pages, 1 pictures")
+    assert done.code == 0 and done.out.startswith("frozen.zim: 2 searches, 1 pages, 1 pictures"), "asked in two ways"
     assert f"not in it: {WIKI}Nowhere" in done.err and "the work of others" in done.err
     assert "46 metres" in foveal("web", "search", "Garnet", "--web", "zim:frozen.zim").out
     miss = foveal("web", "search", "Amber Tower", "--web", "replay:frozen.zim")

@@ -165,6 +165,33 @@ async def test_a_fresh_question_says_its_date(settings: Settings) -> None:
     assert {q.kind for q in web.asked} == {"text", "news"} and now[:4] in web.queries[0]
 
 
+async def test_a_fresh_question_hears_the_newest_pages_first(settings: Settings) -> None:
+    old = page("https://atlas.test/arx", "Arx", "Bo Ek is the mayor of Arx.", published_at="2019-01-01")
+    new = page("https://news.test/arx", "News", "Eve Orr is the mayor of Arx.", published_at="2025-10-01")
+    script: list[dict[str, Any]] = [
+        {"contains": "Bo Ek is the mayor", "probability": 0.97, "repeat": True},
+        {"contains": "Eve Orr is the mayor", "probability": 0.8, "repeat": True},
+        {"probability": 0.02, "repeat": True},
+    ]
+    asked = "Who is the current mayor of Arx?"
+    told = [*script, {"reply": " Eve Orr", "repeat": True}]
+    answer, _ = await run(online(settings, FakeWeb(old, new), told, alone=True), asked)
+    assert answer.answer.startswith("Eve Orr") and "source dated 2025-10-01" in answer.answer
+    other = page(new.url, "News", "The river rose in Arx.", published_at="2025-10-01")
+    told = [*script, {"reply": " Bo Ek", "repeat": True}]
+    answer, _ = await run(online(settings, FakeWeb(old, other), told, alone=True), asked)
+    assert answer.answer.startswith("Bo Ek"), "what only the old page tells is better than nothing"
+    assert "source dated 2019-01-01" in answer.answer
+
+
+async def test_a_page_is_not_right_for_being_new(settings: Settings) -> None:
+    atlas = page("https://atlas.test/dome", "Dun Dome", "Dun Dome. Height: 90 m.", published_at="2019-01-01")
+    blog = page("https://blog.test/trip", "Dun Dome: my trip", "Dun Dome. Height: 120 m.", published_at="2025-01-01")
+    web = FakeWeb(blog, atlas, snippets={p.url: p.text for p in (blog, atlas)})
+    answer, _ = await run(online(settings, web, NOTHING, alone=True), "What is the height of the Dun Dome?")
+    assert answer.answer.startswith("90 m") and answer.conflicts
+
+
 async def test_a_fresh_question_that_the_collection_answers_is_asked_of_the_web_too(settings: Settings) -> None:
     more(settings, {"id": "arx", "title": "Arx", "text": "Arx. Mayor: Bo.", "meta": {"published_at": "2026-01-01"}})
     web = FakeWeb(MAYOR, snippets={MAYOR.url: "Arx. Mayor: Eve."})

@@ -24,6 +24,7 @@ from foveal.tools.fetch.provenance import Provenance
 from foveal.tools.freeze.freezer import Freezer, FreezeReport
 from foveal.tools.freeze.layout import MANIFEST, SEARCHES, path_of, url_of
 from foveal.tools.freeze.partial import Partial
+from foveal.tools.freeze.recorded import wanted_of
 from foveal.tools.freeze.wanted import Wanted, read_wanted
 from foveal.tools.images.store import FileBlobStore
 from foveal.tools.limits.breaker import Breaker
@@ -32,6 +33,7 @@ from foveal.tools.read.reader import PageReader
 from foveal.tools.search.chain import Chain, Link
 from foveal.tools.search.registry import make_web
 from foveal.tools.search.web import LiveWeb
+from foveal.tools.tape.file import SCHEMA, TapeWriter
 from foveal.types import WebHit, WebPage, WebQuery
 
 ASKED = ("When was the Salt Tower finished?", "Who was the architect Mara Quist?")
@@ -269,6 +271,26 @@ async def test_an_archive_can_be_frozen_from_another(tmp_path: Path) -> None:
         assert len(hits) == 4 and all(hit.url.startswith("https://en.wikipedia.org/wiki/") for hit in hits)
         page = await web.read(hits[0].url)
         assert (await web.picture(page.pictures[0].url)).width == 320
+
+
+def test_recordings_tell_what_their_runs_asked_of_the_web(tmp_path: Path) -> None:
+    def asked(name: str, *calls: tuple[str, str, dict[str, Any]]) -> None:
+        tape = TapeWriter(tmp_path / name)
+        tape.put("tape", schema=SCHEMA, version="0")
+        for part, method, request in calls:
+            tape.put("call", part=part, method=method, key=method, request=request)
+        tape.close()
+
+    query = {"text": "Salt Tower architect", "kind": "text", "k": 12, "image": None, "since": None, "region": ""}
+    alike = {**query, "kind": "lookalikes", "image": "0" * 64}
+    asked("1.tape", ("web", "search", {"query": query}), ("web", "search", {"query": alike}))
+    page, picture = ("web", "read", {"url": "http://a.test/p"}), ("web", "picture", {"url": "http://a.test/i.png"})
+    asked("2.tape", ("web", "search", {"query": query}), page, picture, ("collection", "search_text", {"query": "x"}))
+    found = WebQuery("Salt Tower architect", "text", 12)
+    assert wanted_of(tmp_path) == Wanted((found,), ("http://a.test/p",), ("http://a.test/i.png",))
+    (tmp_path / "none").mkdir()
+    with pytest.raises(BadInput, match="No recording"):
+        wanted_of(tmp_path / "none")
 
 
 def test_questions_queries_and_addresses(tmp_path: Path) -> None:
