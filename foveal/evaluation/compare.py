@@ -11,13 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from foveal.evaluation.metrics.stats import Interval, bootstrap
 from foveal.evaluation.score import ALL, Judged
-
-SAMPLES = 2000
-SEED = 7
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +49,6 @@ class Run:
 def model_calls(traces: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     """Return how many model calls each question took, by its trace."""
     return {key: trace["answer"]["usage"]["model_calls"] for key, trace in traces.items() if trace.get("answer")}
-
-
-def bootstrap(values: Sequence[float], *, samples: int = SAMPLES, seed: int = SEED) -> Interval:
-    """Return the 95 % interval of the mean of *values*; (0, 0) for none."""
-    if not values:
-        return 0.0, 0.0
-    given = np.asarray(values, float)
-    drawn = np.random.default_rng(seed).integers(0, len(given), (samples, len(given)))
-    low, high = np.percentile(given[drawn].mean(axis=1), (2.5, 97.5))
-    return float(low), float(high)
 
 
 def compare(runs: Sequence[Run]) -> list[Row]:

@@ -2,7 +2,8 @@
 
 Needed: ``id`` and ``question``. Known: ``category``, ``images`` (paths relative to the file, or null),
 ``answers`` (aliases), ``answer_type``, ``evidence`` (document ids), ``evidence_steps`` (ids of each hop) and
-``expected_searches``. Other fields are left alone.
+``expected_searches``; and those of published data sets, see :class:`Question`. Other fields are left alone.
+A folder stands for the ``questions.jsonl`` in it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from foveal.errors import BadInput
 
@@ -22,7 +23,14 @@ AnswerType = Literal["string", "number", "number_relaxed5", "yesno", "date", "do
 
 
 class Question(BaseModel):
-    """One question, with what a right answer is. ``images`` are paths that can be opened from here."""
+    """One question, with what a right answer is. ``images`` are paths that can be opened from here.
+
+    ``references`` stand for pictures of it that are not here (addresses, ids). ``choices`` are the options A, B, ...,
+    which stand in ``question`` too. ``candidates`` are the ids to choose from where a data set gives them, gold ones
+    among them. ``pictures`` are the ids of the pictures of a right answer, in order. ``boxes`` are the gold regions:
+    page id, x0, y0, x1, y1. ``gold_query`` is what a person searched for. ``metrics`` names the data set's own
+    measures, ``meta`` keeps what else it says.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
@@ -35,8 +43,19 @@ class Question(BaseModel):
     evidence: tuple[str, ...] = ()
     evidence_steps: tuple[tuple[str, ...], ...] = ()
     expected_searches: int | None = None
+    references: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+    boxes: tuple[tuple[str, float, float, float, float], ...] = ()
+    gold_query: str = ""
+    metrics: tuple[str, ...] = ()
+    meta: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("images", "answers", "evidence", "evidence_steps", mode="before")
+    @field_validator(
+        "images", "answers", "evidence", "evidence_steps", "references", "choices", "candidates", "pictures", "boxes",
+        "metrics", mode="before",
+    )  # fmt: skip
     @classmethod
     def _frozen(cls, value: Any) -> Any:
         """JSON has lists and null where we have tuples."""
@@ -46,21 +65,34 @@ class Question(BaseModel):
             return tuple(tuple(item) if isinstance(item, list) else item for item in value)
         return value
 
+    @field_validator("gold_query", "meta", mode="before")
+    @classmethod
+    def _empty(cls, value: Any, field: ValidationInfo) -> Any:
+        """Null where nothing is said."""
+        return value if value is not None else "" if field.field_name == "gold_query" else {}
+
     @property
     def unanswerable(self) -> bool:
         """Right is to say that it cannot be told."""
         return self.answer_type == "abstain"
 
+    @property
+    def text_only(self) -> bool:
+        """No picture belongs to it, be it here or not."""
+        return not self.images and not self.references
+
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A line that is no question, or no prediction, and why."""
+    """A line that is no question, or no prediction, and why. ``file`` where there are several."""
 
     line: int
     reason: str
+    file: str = ""
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}"
+        place = f"{self.file} line {self.line}".strip() if self.line else self.file
+        return f"{place}: {self.reason}" if place else self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +120,8 @@ class QuestionSet:
 
 def load_questions(path: Path) -> QuestionSet:
     """Read a question file. A bad line becomes a :class:`BadRow`; no good line at all raises BadInput."""
+    if path.is_dir():
+        path = path / "questions.jsonl"
     data = read_bytes(path, "question file")
     questions: list[Question] = []
     bad: list[BadRow] = []
@@ -96,7 +130,7 @@ def load_questions(path: Path) -> QuestionSet:
         try:
             question = Question.model_validate(row)
         except ValidationError as error:
-            bad.append(BadRow(number, _first_problem(error)))
+            bad.append(BadRow(number, first_problem(error)))
             continue
         if question.id in first_line:
             bad.append(BadRow(number, f"the id {question.id} is already on line {first_line[question.id]}"))
@@ -139,7 +173,8 @@ def json_lines(data: bytes, bad: list[BadRow]) -> list[tuple[int, dict[str, Any]
     return rows
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """Return which field is wrong and why."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"`{where}`: {first['msg']}"

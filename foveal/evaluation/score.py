@@ -1,4 +1,4 @@
-"""Scores of a run, by category and in all: accuracy, retrieval, searches, honesty."""
+"""Scores of a run, by category and in all: accuracy, retrieval, searches, honesty, and the way to the answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from foveal.evaluation import metrics
+from foveal.evaluation.metrics import ranking, trajectory
+from foveal.evaluation.metrics.citations import Support, support
 from foveal.evaluation.predictions import Prediction
 from foveal.evaluation.questions import Question
 
@@ -28,6 +30,8 @@ class Judged:
     exact: bool | None
     f1: float | None
     recall: float | None
+    ndcg: float | None
+    mrr: float | None
     chain: bool | None
     declined: bool
     """The answer says that it cannot be told, by its flag or in its words."""
@@ -47,6 +51,8 @@ class Scores:
     exact: float | None
     f1: float | None
     recall: float | None
+    ndcg: float | None
+    mrr: float | None
     chain: float | None
     searches: float | None
     needless: float | None
@@ -56,6 +62,29 @@ class Scores:
     seconds: float | None
     failed: int
     missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a group's answers were come by, over the ``n`` questions that have a trace with an answer.
+
+    ``citation_precision`` and ``citation_recall``: see :mod:`foveal.evaluation.metrics.citations`, over given answers.
+    ``redundant`` and ``idle`` are shares of all calls, ``tool_choice`` and ``coverage`` means; the rest is a mean a
+    question (:class:`foveal.evaluation.metrics.trajectory.Trajectory`).
+    """
+
+    n: int
+    citation_precision: float | None
+    citation_recall: float | None
+    redundant: float | None
+    idle: float | None
+    tool_choice: float | None
+    coverage: float | None
+    calls: float
+    model_calls: float
+    tokens: float
+    usd: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +126,57 @@ def score(judged: Sequence[Judged]) -> dict[str, Scores]:
     return {**scores, ALL: _scores(judged)}
 
 
+def ways(judged: Sequence[Judged], traces: Mapping[str, Mapping[str, Any]]) -> dict[str, Way]:
+    """Return the way of each category that has traces, sorted, and :data:`ALL` last; empty without traces."""
+    gone = [(row, way) for row in judged if (way := _followed(row.question, traces.get(row.question.id, {})))]
+    groups = {row.question.category for row, _ in gone}
+    named = [(group, [pair for pair in gone if pair[0].question.category == group]) for group in sorted(groups)]
+    return {group: _way(pairs, traces) for group, pairs in (*named, (ALL, gone)) if pairs}
+
+
+def _followed(question: Question, trace: Mapping[str, Any]) -> trajectory.Trajectory | None:
+    return trajectory.follow(
+        trace,
+        evidence=question.evidence,
+        steps=question.evidence_steps,
+        pictured=bool(question.images),
+        expected_searches=question.expected_searches,
+    )
+
+
+def _way(pairs: Sequence[tuple[Judged, trajectory.Trajectory]], traces: Mapping[str, Mapping[str, Any]]) -> Way:
+    ways = [way for _, way in pairs]
+    calls = sum(way.calls for way in ways)
+    cited = sum((_supported(traces[row.question.id]["answer"]) for row, _ in pairs), Support())
+    choices = [way.tool_choice for way in ways if way.tool_choice is not None]
+    coverage = [way.coverage for way in ways if way.coverage is not None]
+    return Way(
+        n=len(ways),
+        citation_precision=cited.precision,
+        citation_recall=cited.recall,
+        redundant=sum(way.redundant for way in ways) / calls if calls else None,
+        idle=sum(way.idle for way in ways) / calls if calls else None,
+        tool_choice=statistics.fmean(choices) if choices else None,
+        coverage=statistics.fmean(coverage) if coverage else None,
+        calls=calls / len(ways),
+        model_calls=statistics.fmean(way.model_calls for way in ways),
+        tokens=statistics.fmean(way.tokens for way in ways),
+        usd=statistics.fmean(way.usd for way in ways),
+        seconds=statistics.fmean(way.seconds for way in ways),
+    )
+
+
+def _supported(answer: Mapping[str, Any]) -> Support:
+    """Count the support of an answer that was given; one that declines claims nothing."""
+    if answer.get("status") != "answered":
+        return Support()
+    cited = answer.get("citations") or ()
+    # an answer may name the document itself
+    spans = {one["n"]: "\n".join(str(one.get(key) or "") for key in ("doc_id", "title", "quote")) for one in cited}
+    bridges = [step["answer"] for step in answer.get("plan") or () if step.get("answer")]
+    return support(answer.get("answer") or "", spans, bridges=bridges)
+
+
 def _judged(question: Question, prediction: Prediction | None, k: int) -> Judged:
     given = prediction or Prediction(question.id)
     comparable = not question.unanswerable
@@ -107,6 +187,8 @@ def _judged(question: Question, prediction: Prediction | None, k: int) -> Judged
         exact=metrics.exact_match(given.answer, question.answers) if comparable else None,
         f1=metrics.token_f1(given.answer, question.answers) if comparable else None,
         recall=metrics.recall_at(given.retrieved, question.evidence, k),
+        ndcg=ranking.ndcg_at(given.retrieved, question.evidence, k),
+        mrr=ranking.reciprocal_rank(given.retrieved, question.evidence, k),
         chain=metrics.chain_found(given.retrieved, question.evidence_steps),
         declined=given.abstained or metrics.says_unable(given.answer),
     )
@@ -124,6 +206,8 @@ def _scores(rows: Sequence[Judged]) -> Scores:
         exact=_mean(rows, lambda row: row.exact),
         f1=_mean(rows, lambda row: row.f1),
         recall=_mean(rows, lambda row: row.recall),
+        ndcg=_mean(rows, lambda row: row.ndcg),
+        mrr=_mean(rows, lambda row: row.mrr),
         chain=_mean(rows, lambda row: row.chain),
         searches=statistics.fmean(p.searches for p in answered) if answered else None,
         needless=_mean(expected, _needless),

@@ -42,6 +42,15 @@ def test_good_and_bad_rows(tmp_path: Path) -> None:
     assert "already on line 1" in next(row.reason for row in loaded.bad_rows if row.line == 6)
 
 
+def test_a_folder_and_the_fields_of_data_sets(tmp_path: Path) -> None:
+    row = {"id": "a", "question": "?", "choices": ["x", "y"], "boxes": [["p1", 0, 1, 2, 3.5]], "references": None}
+    write(tmp_path / "questions.jsonl", row, {"id": "b", "question": "?", "meta": None, "gold_query": None})
+    one, two = load_questions(tmp_path).questions
+    assert one.choices == ("x", "y") and one.boxes == (("p1", 0.0, 1.0, 2.0, 3.5),) and one.text_only
+    assert two.meta == {} and two.gold_query == ""
+    assert not one.model_copy(update={"references": ("https://example.org/x.png",)}).text_only
+
+
 def test_no_question_at_all(tmp_path: Path) -> None:
     for text in ("", "x", '{"id": "a"}'):
         (tmp_path / "q.jsonl").write_text(text)

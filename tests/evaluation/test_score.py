@@ -9,7 +9,7 @@ import pytest
 from foveal.evaluation.failures import LOSSES, count_losses, loss_of
 from foveal.evaluation.predictions import Prediction
 from foveal.evaluation.questions import Question
-from foveal.evaluation.score import ALL, check_citations, judge, score
+from foveal.evaluation.score import ALL, check_citations, judge, score, ways
 
 
 def question(number: int, **changes: Any) -> Question:
@@ -96,3 +96,31 @@ def test_citations_are_followed_to_their_evidence() -> None:
     assert (found.citations, found.marks, found.resolved) == (5, 2, 3)
     assert found.rate == pytest.approx(3 / 7)
     assert check_citations({}).rate is None
+
+
+def test_the_way_is_told_by_category_and_an_answer_that_declines_claims_nothing() -> None:
+    evidence = [{"id": "e1", "doc_id": "d1", "quote": "Chad has a lake.", "tool": "image_search"}]
+    cited = {"n": 1, "evidence_id": "e1", "doc_id": "d1", "quote": "Chad has a lake."}
+    said: dict[str, Any] = {
+        "status": "answered",
+        "evidence": evidence,
+        "citations": [cited],
+        "usage": {"model_calls": 4},
+    }
+    events = [
+        {"type": "tool.called", "data": {"tool": "image_search", "step": "s1", "query": "x"}},
+        {"type": "evidence.added", "data": {"id": "e1", "doc_id": "d1", "step": "s1"}},
+    ]
+    traces: dict[str, Any] = {
+        "q1": {"answer": {**said, "answer": "Chad [1]"}, "events": events},
+        "q2": {"answer": {**said, "answer": "Mali lies elsewhere [1]", "status": "insufficient"}, "events": events},
+        "q3": {"answer": None, "events": events},
+    }
+    asked = [question(1), question(2, category="other"), question(3, category="failed"), question(4)]
+    found = ways(judge(asked, {}), traces)
+    assert list(found) == ["hop", "other", ALL] and found[ALL].n == 2
+    assert (found["hop"].citation_recall, found["hop"].citation_precision) == (1.0, 1.0)
+    assert found["other"].citation_recall is None and found[ALL].citation_recall == 1.0
+    # the first of two hops was seen, the second never found
+    assert (found["hop"].tool_choice, found["hop"].coverage, found["hop"].model_calls) == (0.5, 0.5, 4.0)
+    assert ways(judge(asked, {}), {}) == {}

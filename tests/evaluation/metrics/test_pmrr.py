@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveal.evaluation.pmrr import p_mrr, p_mrr_change
+from foveal.evaluation.metrics.pmrr import p_mrr, p_mrr_change
 
 RANK = st.integers(1, 1000)
 

@@ -1,4 +1,4 @@
-"""What a right answer is, and how well documents were found. Pure functions of text and ids.
+"""What a right answer is. Pure functions of text.
 
 Accuracy is lenient about form and strict about content: case, accents, articles and thousands commas do not
 count; a number must be the first or the last of the answer, so that naming every number does not win; a long
@@ -158,19 +158,3 @@ def _f1(said: Sequence[str], wanted: Sequence[str]) -> float:
         return float(said == wanted)
     shared = sum((Counter(said) & Counter(wanted)).values())
     return 2 * shared / (len(said) + len(wanted))
-
-
-def recall_at(retrieved: Sequence[str], evidence: Sequence[str], k: int) -> float | None:
-    """Return the share of *evidence* among the first *k* retrieved; None when there is nothing to find."""
-    if not evidence:
-        return None
-    top = set(retrieved[:k])
-    return sum(doc_id in top for doc_id in evidence) / len(evidence)
-
-
-def chain_found(retrieved: Sequence[str], steps: Sequence[Sequence[str]]) -> bool | None:
-    """Whether every hop has one of its documents among all retrieved; None when there are no hops."""
-    if not steps:
-        return None
-    found = set(retrieved)
-    return all(any(doc_id in found for doc_id in step) for step in steps)
