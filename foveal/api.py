@@ -89,6 +89,17 @@ class Foveal:
         self._graph = None
         await self.tools.aclose()
 
+    async def variant(self, **changes: Any) -> Foveal:
+        """Return a Foveal that goes another way, such as by another ``strategy``, with this one's models and stores.
+
+        It is closed with this one, and keeps no runs. Raises BadConfig, IndexMissing, IndexCorrupt, IndexMismatch.
+        """
+        await asyncio.to_thread(self.tools.open)
+        tools = self.tools.variant(**changes, persist=False)
+        other = Foveal(tools.settings)
+        other.tools = tools
+        return other
+
     async def collection(self) -> LocalCollection:
         """Return the collection of the settings. Raises IndexMissing, IndexCorrupt, IndexMismatch."""
         return await asyncio.to_thread(lambda: self.tools.collection)

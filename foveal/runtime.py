@@ -18,7 +18,9 @@ from foveal.settings import Settings, named, placed
 from foveal.types import ROLES, ImageRef
 
 if TYPE_CHECKING:
+    from foveal.graphs.calibrated import Calibration
     from foveal.graphs.state import Reranking, Research
+    from foveal.graphs.strategies.exemplars import Exemplar
     from foveal.protocols import ChatModel, Web
     from foveal.tools.images.store import FileBlobStore
     from foveal.tools.index.collection import LocalCollection
@@ -63,6 +65,17 @@ def make_embedders(settings: Settings) -> Embedders:
     return Embedders(text, eye, labeller, ocr, make_page_embedder(settings.page_embedder, settings))
 
 
+def calibration_of(settings: Settings) -> Calibration | None:
+    """Return the fit of the settings, None without one. Raises BadInput, and BadConfig for that of another model."""
+    if settings.calibration is None:
+        return None
+    from foveal.graphs.calibrated import ANSWERING, load_calibration, model_of
+
+    found = load_calibration(settings.calibration)
+    found.check(model_of({name: getattr(settings, name) for name in ANSWERING}))
+    return found
+
+
 @dataclass
 class Tools:
     """Everything a process shares between runs; parts are made when first asked for."""
@@ -105,6 +118,15 @@ class Tools:
                 raise
             return self.collection.blobs.read(sha256)
 
+    def variant(self, **changes: Any) -> Tools:
+        """Return tools of settings with *changes* that work with the parts made so far; these close them.
+
+        Parts depend on other settings: what changes is how a run goes (``strategy``), or that it does without one.
+        """
+        other = Tools(self.settings.model_copy(update=changes))
+        other.__dict__.update({part: made for part, made in self.__dict__.items() if part not in ("settings", "runs")})
+        return other
+
     async def prepare(self) -> None:
         """Find out what models can do before the first call to them. Raises ModelUnavailable."""
         await asyncio.gather(*(model.prepare() for model in {id(m): m for m in self.models.values()}.values()))
@@ -132,6 +154,18 @@ class Tools:
         return make_reranking(self.settings.reranker, self.settings.selector, self.settings.rerank_pool, self.picture)
 
     @cached_property
+    def calibration(self) -> Calibration | None:
+        """How confidences and gates are set for the models of the settings. Raises BadInput, BadConfig."""
+        return calibration_of(self.settings)
+
+    @cached_property
+    def exemplars(self) -> tuple[Exemplar, ...]:
+        """The worked examples that the settings give. Raises BadInput."""
+        from foveal.graphs.strategies.exemplars import load
+
+        return load(self.settings.exemplars) if self.settings.exemplars else ()
+
+    @cached_property
     def runs(self) -> RunStore | None:
         """The store of runs; None when nothing is to be kept. Raises StoreUnavailable, StorageFull."""
         from foveal.tools.runs.store import RunStore
@@ -153,7 +187,8 @@ class Tools:
         if self.settings.strategy != "direct":
             online = self.settings.web != "off"
             searched = (*(("web",) if online else ()), *(("collection",) if self.settings.index or not online else ()))
-        return ("embedders", "blobs", "models", *searched)
+        fitted = ("calibration",) if self.settings.calibration else ()
+        return (*fitted, "embedders", "blobs", "models", *searched)
 
     def opened(self) -> bool:
         """Return whether :meth:`open` has nothing left to open."""
@@ -178,7 +213,10 @@ class Tools:
         meter = Meter(self.settings.budget(), journal, pace=pace)
         labeller = self.embedders.labeller
         assert labeller is not None, "the embedded eye labels too"
-        needed = self.needed()
+        needed, fitted = self.needed(), self.calibration
+        enough = self.settings.sufficiency
+        if enough is None and fitted is not None:
+            enough = fitted.sufficiency
         planner, solver, answerer, judge = (MeteredModel(self.models[role], meter, role=role) for role in ROLES)
         return Research(
             meter=meter,
@@ -196,14 +234,18 @@ class Tools:
             web=self.web if "web" in needed else None,
             private=self.settings.private,
             embedder=self.embedders.text,
+            picture=self.picture,
             codes=self.settings.codes(),
             reranking=self.reranking,
-            sufficiency=self.settings.sufficiency,
+            sufficiency=enough,
+            calibrated=fitted.confidence if fitted else None,
+            exemplars=self.exemplars,
             config=self.config(),
         )
 
     def config(self) -> dict[str, Any]:
         """Return what identifies a run's configuration, with a hash over all of it."""
+        from foveal.graphs.strategies.exemplars import hash_of
         from foveal.prompts.loader import prompts_hash
 
         settings = self.settings
@@ -219,6 +261,8 @@ class Tools:
             "index": settings.index.name if settings.index else None,
             "web": named(settings.web),
             "prompts_hash": prompts_hash(),
+            **({"calibration": self.calibration.config()} if self.calibration else {}),
+            **({"exemplars": hash_of(self.exemplars)} if self.exemplars else {}),
         }
         budget = {"max_calls": settings.max_calls, "max_usd": settings.max_usd, "deadline": settings.deadline}
         hashed = json.dumps({**config, **budget}, sort_keys=True).encode()
@@ -230,6 +274,9 @@ class Tools:
         if self.settings.index is not None:
             kept["index"] = str(self.settings.index.absolute())
         kept["web"] = placed(self.settings.web, Path.cwd())
+        for name in ("calibration", "exemplars"):
+            if file := getattr(self.settings, name):
+                kept[name] = str(file.absolute())
         content = await self.collection.content() if "collection" in self.__dict__ else None
         return {"settings": kept, "content": content}
 

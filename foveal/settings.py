@@ -27,11 +27,21 @@ PREFIX = "FOVEAL_"
 FILE_NAME = "foveal.toml"
 NOT_SETTINGS = frozenset({"DEBUG", "DEMO_INDEX"})
 """Variables with our prefix that steer the command line and the demo script."""
+PLANNED = ("adaptive", "guided", "two_step", "direct")
+"""Strategies of our own."""
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "omnisearch": (), "mmsearch": (), "mmsearch_r1": (),
+    "universal_rag": ("prompted", "classifier", "ensemble"), "ragvl": (), "rora": (),
+    "visrag": ("pages", "images", "weighted"), "visdom": (), "mirage": (), "cirevl": (), "weimocir": (), "rmr": (),
+    "ar_mcts": (), "mmed": (), "mramg": ("model", "matching"),
+}  # fmt: skip
+"""Strategies that are published methods, and their variants (``visrag:weighted``), the first one by default."""
 WEBS = ("off", "ddgs", "searxng", "brave")
 WEB_FILES = ("zim", "replay")
 """Web backends that are a file: ``zim:FILE``."""
 
 MASK = "********"
+_FILES = ("index", "home", "cache", "calibration", "exemplars", "prices", "openai_ca_file")
 _KEY_LINE = re.compile(r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*=")
 _TABLE_LINE = re.compile(r"^\s*\[\[?\s*\"?([A-Za-z0-9_-]+)")
 _TOML_AT = re.compile(r"\(at line (\d+), column \d+\)")
@@ -76,12 +86,21 @@ class Settings(BaseSettings):
     answer_model: str | None = Field(None, description="model that writes the answer, when not `model`")
     judge_model: str | None = Field(None, description="model that judges answers, when not `model`")
     profile: Literal["fast", "balanced", "deep"] = Field("balanced", description="how much a run may spend")
-    strategy: Literal["adaptive", "guided", "two_step", "direct"] = Field(
-        "adaptive", description="how a question is planned"
-    )
+    strategy: str = Field(
+        "adaptive", description="how a question is gone about: adaptive, guided, two_step, direct, or a published "
+        "method, such as omnisearch or visrag:weighted",
+    )  # fmt: skip
     replan: str = Field("all", description="codes that may change a plan: all, none, or names such as EMPTY,CONFLICT")
     sufficiency: float | None = Field(
         None, ge=0, le=1, description="how probable a passage must be to answer before it is read; default: as fitted"
+    )
+    calibration: Path | None = Field(
+        None, description="file of `foveal eval calibrate` by which confidences and gates of that model are set"
+    )
+    exemplars: Path | None = Field(
+        None,
+        description="worked examples for the strategy rmr: a JSONL file, or a folder of traces to learn from; "
+        "default: those that come with Foveal",
     )
     reranker: str = Field(
         "none", description="what orders passages before they are read: none, model, listwise, listwise:full, "
@@ -180,6 +199,18 @@ class Settings(BaseSettings):
         if unknown := {c.strip() for c in value.split(",")} - {*PLAN_CODES, "all", "none"}:
             raise ValueError(f"{', '.join(sorted(unknown))}: choose all, none or from {', '.join(PLAN_CODES)}")
         return value
+
+    @field_validator("strategy")
+    @classmethod
+    def _known_strategy(cls, value: str) -> str:
+        name, _, variant = value.partition(":")
+        if value in PLANNED or (name in METHODS and (value == name or variant in METHODS[name])):
+            return value
+        if variants := METHODS.get(name, ()):
+            raise ValueError(f"{value}: choose {' or '.join(f'{name}:{v}' for v in variants)}")
+        near = difflib.get_close_matches(name, (*PLANNED, *METHODS), 1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"{value}{meant}: choose from {', '.join((*PLANNED, *METHODS))}")
 
     @field_validator("web")
     @classmethod
@@ -300,7 +331,7 @@ def _read_file(config: Path | None, folder: Path | None) -> tuple[dict[str, Any]
     for key, value in values.items():
         if key not in Settings.model_fields:
             raise BadConfig(f"{path}:{lines.get(key, 1)}: unknown key `{key}`.", remedy=_suggest(key))
-        if isinstance(value, str) and key in ("index", "home", "cache", "prices", "openai_ca_file"):
+        if isinstance(value, str) and key in _FILES:
             values[key] = path.parent / Path(value).expanduser()
         elif isinstance(value, str) and key == "web":
             values[key] = placed(value, path.parent.absolute())

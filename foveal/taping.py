@@ -70,6 +70,8 @@ async def recorded(deck: Recording, tools: Tools, pictures: Sequence[ImageRef], 
             "config": tools.config(),
             "prompts": {name: prompt_hash(name) for name in names()},
             "parts": parts,
+            **({"calibration": tools.calibration.record} if tools.calibration else {}),
+            **({"exemplars": plain(tools.exemplars)} if tools.exemplars else {}),
             **plain(told),
         }
     )
@@ -91,7 +93,8 @@ def replaying(deck: Replay) -> Tools:
     except ValidationError as error:
         problem = f"{deck.tape.path} was recorded with settings that this version does not know."
         raise RunMismatch(problem, remedy=ANEW) from error
-    tools = _behind(deck, settings, header["parts"], None)
+    held = {"fitted": header.get("calibration"), "memory": header.get("exemplars", ())}
+    tools = _behind(deck, settings, header["parts"], None, **held)
     if others := list(differences(header["config"], plain(tools.config()))):
         raise RunMismatch(f"{deck.tape.path} was recorded with another {', '.join(others)}.", remedy=ANEW)
     return tools
@@ -145,7 +148,9 @@ def _kept(settings: Settings) -> dict[str, Any]:
     """Return settings without secrets and without what is this machine's."""
     secret = {name for name in type(settings).model_fields if isinstance(getattr(settings, name), SecretStr)}
     kept = settings.model_dump(mode="json", exclude=secret | OF_THE_MACHINE)
-    return {**kept, "index": settings.index.name if settings.index else None, "web": named(settings.web)}
+    files = {name: getattr(settings, name) for name in ("index", "calibration", "exemplars")}
+    names = {name: path.name if path else None for name, path in files.items()}
+    return {**kept, **names, "web": named(settings.web)}
 
 
 def _parts(tools: Tools) -> dict[str, Any]:
@@ -156,8 +161,15 @@ def _parts(tools: Tools) -> dict[str, Any]:
     return {"models": models, "ocr": tools.embedders.ocr is not None, **searched}
 
 
-def _behind(deck: Any, settings: Settings, parts: Mapping[str, Any], real: Tools | None) -> Tools:
-    """Return tools of stand-ins for *parts*; *real* are the ones behind them, which a replay has not."""
+def _behind(
+    deck: Any, settings: Settings, parts: Mapping[str, Any], real: Tools | None, *, fitted: Any = None, memory: Any = ()
+) -> Tools:
+    """Return tools of stand-ins for *parts*; *real* are the ones behind them, which a replay has not.
+
+    *fitted* is the calibration that a recording holds, *memory* its worked examples.
+    """
+    from foveal.graphs.calibrated import Calibration
+    from foveal.graphs.strategies.exemplars import Exemplar
     from foveal.tools.index.enrich import Embedders
     from foveal.tools.tape.taped import Taped, TapedPictures
 
@@ -185,6 +197,8 @@ def _behind(deck: Any, settings: Settings, parts: Mapping[str, Any], real: Tools
             made("ocr", OcrReader, seeing and seeing.ocr) if parts["ocr"] else None,
         ),
         reranking=_reranking(deck, settings, real),
+        calibration=real.calibration if real else Calibration.of(fitted) if fitted else None,
+        exemplars=real.exemplars if real else tuple(Exemplar(**row) for row in memory),
         **searched,
     )
     return tools

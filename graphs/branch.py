@@ -144,8 +144,11 @@ async def _visit(state: BranchState, work: Research) -> list[Any]:
 
 
 def _once(hits: Sequence[TextHit]) -> list[Any]:
-    """Return each passage once."""
-    return list({(h.doc_id, h.part, h.start): h for h in reversed(hits)}.values())[::-1]
+    """Return each passage once, where it comes first."""
+    first: dict[tuple[str, str, int], TextHit] = {}
+    for hit in hits:
+        first.setdefault((hit.doc_id, hit.part, hit.start), hit)
+    return list(first.values())
 
 
 async def _crop(state: BranchState, work: Research) -> list[Any]:

@@ -179,6 +179,8 @@ async def finalize(state: ResearchState, work: Research) -> dict[str, Any]:
     shown = {s.image: findings[s.id].hypotheses for s in plan_.steps if s.image and s.id in findings}
     notes += [told for n, i in enumerate(state["images"], 1) if (told := _other(n, shown.get(i.sha256, ())))]
     cited = answer.citations
+    if work.calibrated is not None and answer.status == "answered":
+        answer = replace(answer, confidence=round(work.calibrated(answer.confidence), 3))
     answer = replace(
         answer,
         answer=safe_markdown(

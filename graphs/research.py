@@ -24,7 +24,9 @@ from foveal.graphs.assess import NO_PROGRESS, assess
 from foveal.graphs.branch import branch
 from foveal.graphs.ending import conclude
 from foveal.graphs.state import BranchState, Perception, Research, ResearchState
+from foveal.graphs.strategies import methods
 from foveal.graphs.strategies.direct import answer_directly
+from foveal.settings import METHODS
 from foveal.tools.images.quality import flaws
 from foveal.tools.layout.text import picture_text
 from foveal.types import ImageRef, Plan, PlanChange, SubQuestion, Tool
@@ -94,6 +96,8 @@ async def triage(state: ResearchState, work: Research) -> dict[str, Any]:
 async def plan(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
     """Make the typed plan, unless triage already decided."""
     work = runtime.context
+    if work.strategy.partition(":")[0] in METHODS:
+        return await methods.run(state, work)
     seen = await triage(state, work)
     if "plan" in seen or "answer" in seen:
         return seen

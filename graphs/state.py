@@ -14,7 +14,18 @@ from typing import Annotated, Any, TypedDict
 from foveal import types
 from foveal.agents.selectors import Selector
 from foveal.graphs.budget import Meter, MeteredModel
-from foveal.protocols import BlobStore, ChatModel, Collection, Labeller, OcrReader, Reranker, TextEmbedder, Web
+from foveal.graphs.strategies.exemplars import Exemplar
+from foveal.protocols import (
+    BlobStore,
+    ChatModel,
+    Collection,
+    Labeller,
+    OcrReader,
+    PictureReader,
+    Reranker,
+    TextEmbedder,
+    Web,
+)
 from foveal.types import (
     PLAN_CODES,
     Answer,
@@ -192,11 +203,17 @@ class Research:
     """Whether what stands in the collection is kept out of what the web is asked."""
     embedder: TextEmbedder | None = None
     """By which passages of web pages are compared with what is asked."""
+    picture: PictureReader | None = None
+    """The bytes of a picture of the question or of the collection."""
     codes: frozenset[str] = frozenset(PLAN_CODES)
     """Codes on which a re-plan may act."""
     reranking: Reranking = Reranking()
     sufficiency: float | None = None
     """Probability from which a passage is read, instead of the fitted ones."""
+    calibrated: Callable[[float], float] | None = None
+    """What the confidence of an answer is worth, for a model whose confidences were fitted."""
+    exemplars: tuple[Exemplar, ...] = ()
+    """Worked examples, when others are given than come with Foveal."""
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def at(self, step: str) -> Research:

@@ -151,6 +151,13 @@ async def solve(state: BranchState, work: Research) -> tuple[Finding, dict[str, 
     return replace(again, warnings=(*again.warnings, *problems, *ranked.warnings)), {**opened, **more}
 
 
+async def opened(addresses: Sequence[str], state: BranchState, work: Research) -> tuple[list[TextHit], tuple[str, ...]]:
+    """Return what the pages at *addresses* say about the step, and what could not be read, in words."""
+    leads = tuple(WebHit(url, site_of(url)) for url in addresses)
+    pages, problems = await _opened(leads, {**state, "leads": leads}, work)
+    return await _passages(pages, state["step"], work), problems
+
+
 def _newest(opened: Mapping[str, Evidence]) -> dict[str, Evidence]:
     """Return the entries of the last year that any of *opened* is dated in; empty when that leaves none out."""
     dates = {i: day for i, e in opened.items() if (day := _day(e.published_at or ""))}

@@ -42,7 +42,12 @@ Profile = Annotated[
 ]
 Strategy = Annotated[
     str | None,
-    typer.Option("--strategy", metavar="S", help="adaptive, guided, two_step or direct.", show_default=False),
+    typer.Option(
+        "--strategy",
+        metavar="S",
+        help="adaptive, guided, two_step, direct, or a published method such as omnisearch.",
+        show_default=False,
+    ),
 ]
 Web = Annotated[
     str | None,

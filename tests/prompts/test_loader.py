@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from importlib.resources import files
 from typing import Any
 
+import jinja2
+import jinja2.meta
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foveal.prompts.loader import clean, names, prompts_hash, render
+from foveal.settings import METHODS
 
 CHOOSING = ("kind",)
 """Inputs that choose between wordings."""
@@ -35,8 +40,12 @@ def test_every_prompt_renders_with_its_inputs_and_ends_with_the_user() -> None:
         "edit": ("caption", "change"),
         "answer": ("question", "answer", "steps", "sources"),
         "support": ("question", "answer", "steps", "sources"),
+        "grade": ("question", "accepted", "answer"),
+        "rate": ("question", "accepted", "answer"),
+        "same": ("question", "accepted", "answer"),
     }
-    assert set(names()) == set(inputs)
+    of_methods = {name for name in names() if name.startswith(("generate", *METHODS))}
+    assert set(names()) - of_methods == set(inputs)
     for name, keys in inputs.items():
         listed = rows if name in ("solve", "observe", "answer", "support", "plan") else {}
         given = {k: [{row: f"[{row}]" for row in listed[k]}] if k in listed else f"[{k}]" for k in keys}
@@ -45,6 +54,16 @@ def test_every_prompt_renders_with_its_inputs_and_ends_with_the_user() -> None:
         said = "\n".join(m.content for m in messages)
         assert [w for k in keys for w in listed.get(k, (k,)) if w not in CHOOSING and f"[{w}]" not in said] == [], name
     assert len(prompts_hash()) == 16
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_prompt_declares_the_inputs_that_it_says_and_begins_and_ends_as_a_chat_does(name: str) -> None:
+    source = (files("foveal.prompts") / f"{name}.md").read_text("utf-8")
+    _, front, body = source.split("---\n", 2)
+    used = jinja2.meta.find_undeclared_variables(jinja2.Environment().parse(body))
+    assert used - {"fence"} == set(yaml.safe_load(front)["inputs"])
+    roles = re.findall(r"^## (\w+)", body, re.M)
+    assert roles[0] == "system" and roles[-1] == "user"
 
 
 def test_row_42_fences_and_hidden_characters_of_passages_are_taken_out() -> None:

@@ -1,6 +1,6 @@
 """A picture and words about how another differs from it ("the same, but at night"), as one query.
 
-WeiMoCIR: Wu et al., "Training-free Zero-shot Composed Image Retrieval with Weighted Modality Fusion and Similarity",
+WeiMoCIR: Wu et al., "Training-free Zero-shot Composed Image Retrieval via Weighted Modality Fusion and Similarity",
 2024. With v the gallery's pictures, t_c their captions, all in one space of pictures and texts:
 
 ``q = normalize((1 - α) · f_img(reference) + α · f_txt(text))``

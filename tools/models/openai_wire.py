@@ -21,7 +21,8 @@ DROPPABLE = ("temperature", "stop", "stream_options", "chat_template_kwargs")
 """What a request can do without: endpoints that do not know such a parameter are asked without it."""
 HEADROOM = 2048
 """Tokens that a model which thinks aloud is given beside those of its reply."""
-_BODY = frozenset({"model", "messages", "stream"})
+_EXTRA = ("chat_template_kwargs", "continue_final_message", "add_generation_prompt")
+"""Parameters of some servers that the official client does not know; what watches the client sees all the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,21 +173,21 @@ class Wire:
     async def _once(self, body: Mapping[str, Any], on_text: Callable[[str], None] | None) -> Reply:
         client = await self._opened()
         completions: Any = client.chat.completions
-        extra = {key: value for key, value in body.items() if key not in _BODY}
+        known: dict[str, Any] = {key: value for key, value in body.items() if key not in _EXTRA}
+        if extra := {key: body[key] for key in _EXTRA if key in body}:
+            known["extra_body"] = extra
         reply = Reply()
         if on_text is None:
-            made = await completions.create(model=self.endpoint.model, messages=body["messages"], extra_body=extra)
+            made = await completions.create(model=self.endpoint.model, **known)
             self._absorb(made, reply)
             if not reply.finish and not reply.text:
                 raise not_the_protocol(self.endpoint)
             return reply
         if "stream_options" not in self.dialect.omit:
-            extra["stream_options"] = {"include_usage": True}
+            known["stream_options"] = {"include_usage": True}
         limit = 4 * int(body.get("max_tokens") or body.get("max_completion_tokens") or 0) + 256
         try:
-            stream = await completions.create(
-                model=self.endpoint.model, messages=body["messages"], stream=True, extra_body=extra
-            )
+            stream = await completions.create(model=self.endpoint.model, stream=True, **known)
             async with stream:
                 async for chunk in stream:
                     before = len(reply.text)
