@@ -63,7 +63,8 @@ class Totals:
 class Runner:
     """One ``eval run`` into a folder. *config* is what the answers depend on; it is hashed.
 
-    *about* (versions, seeds, anything worth knowing) is written beside it and not compared.
+    *about* (versions, seeds, anything worth knowing) is written beside it and not compared. Where answers are
+    *replayed*, their seconds are the recording's and their traces have no date: every replay leaves the same bytes.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Runner:
         about: Mapping[str, Any] | None = None,
         concurrency: int = 1,
         progress: Callable[[Progress], None] | None = None,
+        replayed: bool = False,
     ) -> None:
         if concurrency < 1:
             raise BadInput("Concurrency must be at least 1.")
@@ -81,7 +83,12 @@ class Runner:
         self._about = dict(about or {})
         self._concurrency = concurrency
         self._progress = progress or (lambda now: None)
+        self._replayed = replayed
         self._began = 0.0
+
+    def check(self) -> None:
+        """Refuse a folder that holds a run of another configuration. Raises BadConfig."""
+        self._folder.check()
 
     async def run(
         self,
@@ -93,7 +100,8 @@ class Runner:
     ) -> Totals:
         """Ask *questions* that have no row yet; without *resume* start over.
 
-        An exception of *ask* becomes a row of status ``failed``, but for those in :data:`ENDING`. On
+        Rows are written as questions end, and put in the order of *questions* when all have. An exception of *ask*
+        becomes a row of status ``failed``, but for those in :data:`ENDING`. On
         cancellation finished rows stay, and running questions are asked again by the next run.
         Raises BadConfig (the folder holds another configuration), BadInput, and those of :data:`ENDING`.
         """
@@ -111,6 +119,7 @@ class Runner:
                 with PredictionLog(self._folder.predictions) as log:
                     self._progress(self._state(totals))
                     await self._ask_all(todo, ask, log, totals)
+                self._folder.put_in_order([question.id for question in questions])
             except asyncio.CancelledError:
                 totals.cancelled = True
                 raise
@@ -146,13 +155,14 @@ class Runner:
             answer = await ask(question, lambda event: events.append(asdict(event)))
             if answer.status == "cancelled":
                 raise Cancelled("The question was cancelled.")
-            prediction = Prediction.of(question.id, answer, time.perf_counter() - began)
+            seconds = answer.usage.seconds if self._replayed else time.perf_counter() - began
+            prediction = Prediction.of(question.id, answer, seconds)
         except ENDING:
             raise
         except Exception as error:
             code = error.code if isinstance(error, FovealError) else "bug"
             problem = {"code": code, "type": type(error).__name__, "message": str(error)}
-            seconds = round(time.perf_counter() - began, 3)
+            seconds = 0.0 if self._replayed else round(time.perf_counter() - began, 3)
             prediction = Prediction(question.id, seconds=seconds, status="failed", stop_reason=code)
         trace = {
             "schema": "foveal.trace/1",
@@ -160,7 +170,7 @@ class Runner:
             "question": question.question,
             "category": question.category,
             "images": [Path(image).name for image in question.images],
-            "started_at": started_at,
+            "started_at": None if self._replayed else started_at,
             "prediction": asdict(prediction),
             "error": problem,
             "answer": answer.as_dict() if answer is not None else None,

@@ -235,3 +235,24 @@ def test_killed_run_resumes_without_a_loss(tmp_path: Path) -> None:
     asyncio.run(Runner(tmp_path, config=CONFIG).run(questions, note))
     assert not kept & set(asked)
     assert {row["id"] for row in rows_of(tmp_path)} >= {question.id for question in questions}
+
+
+async def test_rows_end_in_the_order_of_the_questions(tmp_path: Path) -> None:
+    async def later_first(question: Question, on_event: Any) -> Answer:
+        await asyncio.sleep(0.05 * (3 - int(question.id[1:]) % 3))
+        return answer_of(question)
+
+    seen: list[str] = []
+    runner = Runner(
+        tmp_path,
+        config=CONFIG,
+        concurrency=3,
+        progress=lambda now: seen.append(now.question.id if now.question else ""),
+    )
+    await runner.run(QUESTIONS, later_first)
+    ids = [question.id for question in QUESTIONS]
+    assert seen[1:] != ids, "they ended in another order"
+    assert [row["id"] for row in rows_of(tmp_path)] == ids
+    assert (tmp_path / "predictions.jsonl").stat().st_mode & 0o777 == 0o644
+    await Runner(tmp_path, config=CONFIG).run(QUESTIONS[3:], ask)
+    assert [row["id"] for row in rows_of(tmp_path)] == [*ids[3:], *ids[:3]], "what is not asked now is kept"
