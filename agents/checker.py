@@ -26,7 +26,8 @@ def unsupported(final: SubQuestion, citations: Sequence[Citation], ledger: Mappi
     exempt: they are not read off a text.
     """
     computed = final.purpose == "compute" or final.reason.startswith(("chart, ", "seen, "))
-    if computed or final.tool == "picture_search" or not final.answer:
+    named = final.tool == "picture_search" or final.answer in {c.doc_id for c in citations}
+    if computed or named or not final.answer:
         return []
     spans = fold(" ".join(f"{e.title} {e.quote}" for c in citations if (e := ledger.get(c.evidence_id))))
     return [n for n in re.findall(r"\d[\d,.]*\d|\d", final.answer) if fold(n) and fold(n) not in spans]

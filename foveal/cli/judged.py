@@ -10,7 +10,14 @@ import typer
 from foveal.cli.output import note
 from foveal.errors import BadInput
 
-Questions = Annotated[Path, typer.Argument(metavar="QUESTIONS.jsonl", show_default=False)]
+Questions = Annotated[
+    Path, typer.Argument(metavar="QUESTIONS.jsonl", help="Questions, or a folder that holds them.", show_default=False)
+]
+Predictions = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="Folder of a run, or a file of predictions.", show_default=False),
+]
+TopK = Annotated[int, typer.Option("--k", min=1, help="Depth of recall, nDCG and MRR.")]
 
 
 def judged_of(questions: Path, predictions: Path, k: int) -> tuple[list[Any], dict[str, Any]]:

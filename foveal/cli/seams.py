@@ -17,6 +17,21 @@ def make_foveal(settings: Settings) -> Any:
     return Foveal(settings)
 
 
+def calibration_of(settings: Settings) -> dict[str, Any]:
+    """Return what a configuration says of the calibration of the settings; nothing without one. Raises BadConfig."""
+    from foveal.runtime import calibration_of
+
+    found = calibration_of(settings)
+    return {"calibration": found.config()} if found else {}
+
+
+def make_judge(settings: Settings) -> Any:
+    """Return the judging model of the settings, a :class:`foveal.protocols.ChatModel`. Raises BadConfig."""
+    from foveal.tools.models.registry import make_model
+
+    return make_model(settings.models()["judge"], settings)
+
+
 def replayed(path: Path, **given: Any) -> AsyncIterator[Any]:
     """Make the run of a recording again; see :func:`foveal.api.replayed`."""
     from foveal.api import replayed

@@ -11,21 +11,22 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from foveal.errors import BadInput, StorageFull
+from foveal.evaluation.folder import read_record
+from foveal.evaluation.gates import Gate
 from foveal.evaluation.metrics import calibration as measure
 from foveal.evaluation.score import Judged
+from foveal.graphs.calibrated import SCHEMA, ConfidenceMap, Method, load_calibration, model_of
 
-SCHEMA = "foveal.calibration/1"
 FOLDS = 5
 SEED = 7
 RISKS = (0.01, 0.05, 0.1, 0.2)
 LEAST = 10
 """Answers that a threshold must keep to be believed."""
-Method = Literal["isotonic", "platt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +38,6 @@ class Sure:
 
     def __len__(self) -> int:
         return len(self.right)
-
-
-@dataclass(frozen=True, slots=True)
-class ConfidenceMap:
-    """A monotone map of confidences: linear between ``knots`` (confidence, probability), level outside them."""
-
-    method: Method
-    knots: tuple[tuple[float, float], ...]
-
-    def __call__(self, confidence: float) -> float:
-        """Return the share of answers of this confidence that should be right, 0 to 1."""
-        return float(np.interp(confidence, [at for at, _ in self.knots], [to for _, to in self.knots]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +79,40 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a fit is of: the model, the sha256 of the questions, and the configuration of the run."""
+    """What a fit is of: the model, the sha256 of the questions, and the configuration of the run.
+
+    ``gate`` is the sufficiency gate that the run was given, None when it had its own.
+    """
 
     model: str
     questions_sha256: str
     config_hash: str
     warnings: tuple[str, ...] = ()
+    strategy: str = ""
+    gate: float | None = None
 
 
 def origin(folder: Path, questions_sha256: str) -> Origin:
-    """Read who answered in the run in *folder*; a run without a record is of the model ``unknown``."""
-    try:
-        record = json.loads((folder / "run.json").read_text("utf-8"))
-        config = record["config"]
-    except (OSError, ValueError, KeyError, TypeError):
+    """Read who answered in the run in *folder*; a run without a record is of the model ``unknown``.
+
+    Raises BadInput for a run whose confidences were mapped already.
+    """
+    record = read_record(folder)
+    config = record.get("config")
+    if not isinstance(config, dict):
         return Origin("unknown", questions_sha256, "", (f"{folder} does not say which model answered",))
+    if config.get("calibration"):
+        raise BadInput(
+            f"The confidences in {folder} went through a calibration already.",
+            remedy="Fit to a run that was made without `calibration`.",
+        )
     warnings = []
     if config.get("questions") != questions_sha256:
         warnings.append(f"the run in {folder} was made with another state of these questions")
-    roles = [config.get(f"{role}_model") for role in ("planner", "solver", "answer")]
-    model = "+".join(dict.fromkeys(str(name) for name in (config.get("model"), *roles) if name))
-    return Origin(model or "unknown", questions_sha256, str(record.get("config_hash", "")), tuple(warnings))
+    return Origin(
+        model_of(config), questions_sha256, str(record.get("config_hash", "")), tuple(warnings),
+        strategy=str(config.get("strategy") or ""), gate=config.get("sufficiency"),
+    )  # fmt: skip
 
 
 def sure_answers(judged: Iterable[Judged], traces: Mapping[str, Mapping[str, Any]]) -> Sure:
@@ -155,10 +157,10 @@ def report(sure: Sure, *, method: Method = "isotonic", bins: int = measure.BINS)
     )
 
 
-def save(folder: Path, found: Report, fitted: ConfidenceMap, of: Origin) -> Path:
-    """Write the map and what it was fitted on to ``calibration-MODEL-SHA.json`` and return its path.
+def save(folder: Path, found: Report, fitted: ConfidenceMap, of: Origin, gate: Gate | None = None) -> Path:
+    """Write the map, the *gate* if one was fitted, and what they were fitted on to ``calibration-MODEL-SHA.json``.
 
-    Raises StorageFull when it cannot be written.
+    Returns its path. Raises StorageFull when it cannot be written.
     """
     name = re.sub(r"[^A-Za-z0-9._]+", "-", of.model).strip("-.")[:80] or "model"
     path = folder / f"calibration-{name}-{of.questions_sha256[:12]}.json"
@@ -167,6 +169,7 @@ def save(folder: Path, found: Report, fitted: ConfidenceMap, of: Origin) -> Path
         "model": of.model,
         "questions_sha256": of.questions_sha256,
         "config_hash": of.config_hash,
+        "strategy": of.strategy,
         "n": found.n,
         "helps": found.helps,
         "method": fitted.method,
@@ -174,6 +177,7 @@ def save(folder: Path, found: Report, fitted: ConfidenceMap, of: Origin) -> Path
         "raw": asdict(found.raw),
         "fitted": asdict(found.fitted),
         "thresholds": found.thresholds,
+        "gates": {"sufficiency": {**asdict(gate), "questions_sha256": of.questions_sha256}} if gate else {},
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -185,16 +189,8 @@ def save(folder: Path, found: Report, fitted: ConfidenceMap, of: Origin) -> Path
 
 def load(path: Path) -> tuple[ConfidenceMap, dict[str, Any]]:
     """Return the map of a file and its record. Raises BadInput for a file that is none."""
-    try:
-        record = json.loads(path.read_text("utf-8"))
-        if record["schema"] != SCHEMA:
-            raise ValueError("schema")
-        knots = tuple((float(at), float(to)) for at, to in record["knots"])
-        if not knots or list(knots) != sorted(knots):
-            raise ValueError("knots")
-        return ConfidenceMap(record["method"], knots), record
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput(f"{path} holds no calibration.", remedy="`foveal eval calibrate` writes them.") from None
+    found = load_calibration(path)
+    return found.confidence, dict(found.record)
 
 
 def _figures(confidences: Sequence[float], right: Sequence[bool], bins: int) -> Figures:

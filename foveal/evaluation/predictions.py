@@ -19,6 +19,7 @@ from foveal.evaluation.questions import BadRow, json_lines, read_bytes
 from foveal.types import Answer
 
 _MARK = re.compile(r"\s*\[(\d{1,3})\]")
+_PICTURE = re.compile(r"\s*!\[[^\]]*\]\(<[0-9a-f]{64}>\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,9 @@ class Prediction:
 
     @classmethod
     def of(cls, question_id: str, answer: Answer, seconds: float) -> Prediction:
-        """Return the row of a finished question; marks of its citations are left to the trace."""
+        """Return the row of a finished question; its citations' marks and pictures are left to the trace."""
         cited = {str(citation.n) for citation in answer.citations}
-        words = _MARK.sub(lambda mark: "" if mark[1] in cited else mark[0], answer.answer)
+        words = _MARK.sub(lambda mark: "" if mark[1] in cited else mark[0], _PICTURE.sub("", answer.answer))
         return cls(
             id=question_id,
             answer=words.strip(),

@@ -1,4 +1,4 @@
-"""Whether a difference is one: bootstrap intervals, McNemar's exact test and Wilcoxon's signed-rank test.
+"""Whether a difference is one: bootstrap intervals, the tests of McNemar and Wilcoxon, and Holm's correction.
 
 Values are one a question; two runs are compared on the questions of both, in one order. Seeded, so that a report
 is the same twice.
@@ -89,6 +89,20 @@ def wilcoxon(values: Sequence[float], base: Sequence[float]) -> float:
         chances[rank:] = (chances[rank:] + chances[: total + 1 - rank]) / 2
         chances[:rank] /= 2
     return min(1.0, 2 * float(chances[: less + 1].sum()))
+
+
+def holm(values: Sequence[float | None]) -> list[float | None]:
+    """Return the p values of tests made together, corrected (Holm 1979); None stays and counts for none.
+
+    The k-th smallest of m is multiplied by m - k + 1; a larger one is never left below a smaller, nor any above 1.
+    """
+    ranked = sorted((value, place) for place, value in enumerate(values) if value is not None)
+    corrected: list[float | None] = [None] * len(values)
+    most = 0.0
+    for before, (value, place) in enumerate(ranked):
+        most = max(most, min(1.0, value * (len(ranked) - before)))
+        corrected[place] = most
+    return corrected
 
 
 def _doubled_ranks(sizes: np.ndarray) -> np.ndarray:

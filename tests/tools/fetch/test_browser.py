@@ -103,7 +103,7 @@ async def test_row_12_no_way_out_is_left_open(web: FixtureWeb, show: Any, monkey
     page = f"<!doctype html><html><body>{ESCAPES.format(p=web.inside, site=web.port)}</body></html>"
     plain = web._special
     monkeypatch.setattr(web, "_special", lambda h, p: Reply(page.encode()) if p == "/escapes" else plain(h, p))
-    shown = await show(web.url("blog.test", "escapes"), scripts=True, total_s=6.0)
+    shown = await show(web.url("blog.test", "escapes"), scripts=True, total_s=30.0)
     assert web.touched == []
     assert "tried 14" in shown.html
     assert not any(asked.endswith("/sent") for asked in web.asked), "nothing is posted"

@@ -72,6 +72,7 @@ async def test_a_schema_holds_and_tokens_are_counted(served: OpenAIModel) -> Non
     await served.aclose()
 
 
+@pytest.mark.slow
 async def test_the_same_words_as_in_process(served: OpenAIModel, model: EmbeddedModel) -> None:
     asked = render("read", question="On which river is Bern?", title="Bern", passage=BERN)
     begun = [*asked, Message("assistant", "Yes:")]
