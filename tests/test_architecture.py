@@ -68,8 +68,11 @@ ALLOWED = {
     "runtime": BASE | {"prompts", "agents", "tools", "graphs", "runtime"},
     "taping": BASE | {"prompts", "agents", "tools", "graphs", "runtime", "taping"},
     "api": BASE | {"prompts", "agents", "tools", "graphs", "runtime", "turn", "taping", "api"},
-    "export": BASE | {"tools", "export"},
-    "evaluation": BASE | {"prompts", "agents", "tools", "graphs", "runtime", "api", "evaluation"},
+    "outfile": {"errors"},
+    "standalone": {"hidden"},
+    "export": BASE | {"tools", "outfile", "standalone", "export"},
+    "evaluation": BASE
+    | {"prompts", "agents", "tools", "graphs", "runtime", "api", "outfile", "standalone", "evaluation"},
 }
 """What each layer may import; layers that are not named (cli, doctor, the package itself) are on top."""
 

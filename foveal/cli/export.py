@@ -27,7 +27,8 @@ def export_(
     csv: a row a question with all scores and costs. trec: what was retrieved; trec-qrels: the documents that ought to
     be. ragas, deepeval: JSON lines with question, answer, quotes of the evidence and the expected answer.
     """
-    from foveal.evaluation.export import FORMATS, write
+    from foveal.evaluation.export import FORMATS
+    from foveal.outfile import write
 
     judged, traces = judged_of(questions, run, k)
     name = (run if run.is_dir() else run.parent).resolve().name

@@ -10,10 +10,8 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from foveal.errors import BadInput, StorageFull
 from foveal.evaluation.failures import loss_of
 from foveal.evaluation.score import Judged
 
@@ -117,19 +115,6 @@ FORMATS: Mapping[str, Callable[[Iterable[Judged], Traces, str], str]] = {
     "ragas": as_ragas,
     "deepeval": as_deepeval,
 }
-
-
-def write(text: str, out: Path) -> None:
-    """Write *text* to *out*. Raises BadInput when *out* cannot be a file, StorageFull when the disk is full."""
-    if out.is_dir():
-        raise BadInput(f"{out} is a folder.", remedy="Give a file name.")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, "utf-8", errors="replace", newline="")
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise BadInput(f"{out} cannot be written: {error.strerror}.", remedy="Give another file name.") from None
-    except OSError as error:
-        raise StorageFull(f"{out} cannot be written: {error.strerror or error}.") from None
 
 
 def _values(row: Judged, trace: Mapping[str, Any] | None) -> dict[str, Any]:

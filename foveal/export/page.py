@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from foveal.errors import BadInput, StorageFull
+from foveal import standalone
 from foveal.export import layout, timeline
 from foveal.export.model import RunPage, gather, highlighted
 from foveal.export.thumbs import LARGE, SMALL, make_thumbs
-from foveal.hidden import stripped
+from foveal.outfile import write
 from foveal.types import Event
 
 if TYPE_CHECKING:
@@ -26,8 +20,6 @@ if TYPE_CHECKING:
 
 CARDS = 6
 """Pieces of evidence of a step that are shown in full beside those that its answer rests on."""
-LONGEST = 4000
-"""Characters of one text of the page."""
 STATUSES = {
     "pending": ("·", "not asked"),
     "running": ("▸", "under way"),
@@ -75,50 +67,17 @@ def write_page(
     Raises BadInput when *out* cannot be a file, StorageFull when the disk is full.
     """
     text = render(gather(run, events, calls, answer), picture)
-    if out.is_dir():
-        raise BadInput(f"{out} is a folder.", remedy=f"Give a file name, for example {out / run.run_id}.html.")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"{out} cannot be written: {error.strerror}.", remedy="Give another file name.") from None
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        if isinstance(error, PermissionError):
-            raise BadInput(f"{out} cannot be written: {error.strerror}.", remedy="Give another file name.") from None
-        raise StorageFull(f"{out} cannot be written: {error.strerror}.") from None
+    write(text, out, example=f"{run.run_id}.html")
     return out
 
 
 def render(page: RunPage, picture: Callable[[str], bytes | None]) -> str:
     """Return the page as HTML."""
-    loader = PackageLoader("foveal.export")
-    environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_clean,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(link=_link, name=_name, when=_when)
-    source = partial(loader.get_source, environment)
-    style, script = source("page.css")[0], source("page.js")[0]
+    templates = standalone.environment("foveal.export", link=_link, name=_name, when=_when)
     seconds = next((g for g in page.gauges if g.name == "seconds"), None)
-    return environment.get_template("page.html").render(
+    return templates.get_template("page.html").render(
         page=page,
-        style=Markup(style),
-        script=Markup(script),
-        policy="; ".join(
-            [
-                "default-src 'none'",
-                "img-src data:",
-                f"style-src {_hash(style)}",
-                f"script-src {_hash(script)}",
-                "base-uri 'none'",
-                "form-action 'none'",
-            ]
-        ),
+        **standalone.assets(templates, "page"),
         thumbs=make_thumbs(_pictures(page), picture),
         drawings=[
             (layout.draw([(s.id, (*s.depends_on, s.each)) for s in v.steps]), {s.id: s for s in v.steps})
@@ -144,14 +103,6 @@ def _pictures(page: RunPage) -> Iterator[tuple[str, int]]:
     yield from ((e.image, SMALL) for s in page.steps for e in s.other[:CARDS] if e.image)
 
 
-def _clean(value: Any) -> Any:
-    """Take what is hidden out of untrusted text, and cut it."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    text = stripped(value)
-    return text if len(text) <= LONGEST else text[:LONGEST] + " …"
-
-
 def _link(url: str | None) -> str | None:
     """Return *url* if a reader may follow it: http or https, with a host."""
     try:
@@ -169,7 +120,3 @@ def _when(moment: str) -> str:
 def _name(text: str) -> str:
     """Return *text* as the name of a place in the page."""
     return re.sub(r"[^\w.-]", lambda m: f"_{ord(m[0]):x}", text)
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

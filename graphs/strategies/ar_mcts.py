@@ -31,7 +31,8 @@ from foveal.agents.names import proper_names
 from foveal.agents.selectors import dual_threshold
 from foveal.errors import ModelOutputError
 from foveal.graphs.strategies import tree
-from foveal.graphs.strategies.desk import Desk, Draft, said
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft, said
 from foveal.graphs.strategies.haystack import Haystack, distinct, gather
 from foveal.graphs.strategies.methods import Method
 from foveal.graphs.strategies.tree import Node

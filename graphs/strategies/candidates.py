@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Iterable
 
 from foveal.agents.decompose import described, is_picture_search
 from foveal.agents.perceiver import pixels_suffice
-from foveal.graphs.strategies.desk import PASSAGE_CHARS, Desk, Draft
+from foveal.graphs.strategies.desk import PASSAGE_CHARS, Desk
+from foveal.graphs.strategies.draft import Draft
 from foveal.types import Evidence
 
 
@@ -33,6 +34,14 @@ async def pictured(desk: Desk, k: int, *, chars: int = PASSAGE_CHARS) -> list[Ev
     else:
         found = await desk.pictures(desk.question, k=k)
     return [await desk.page(entry, chars=chars) for entry in found]
+
+
+async def picture_asked_for(desk: Desk, k: int) -> Draft | None:
+    """Return the answer to a question that asks for a picture, of *k* that fit it; None for any other question."""
+    if not asks_for_picture(desk):
+        return None
+    found = await pictured(desk, k)
+    return chosen(*found) if found else Draft(None, reason="no picture was found")
 
 
 def firsts(found: Iterable[Evidence], key: Callable[[Evidence], Hashable]) -> list[Evidence]:

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from foveal.agents.decompose import described, is_picture_search
 from foveal.agents.edited import MOST, read_edited
-from foveal.graphs.strategies.desk import Desk, Draft
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft
 from foveal.graphs.strategies.methods import Method
 from foveal.types import Evidence
 

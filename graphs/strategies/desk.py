@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import io
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langgraph.runtime import Runtime
 
-from foveal.agents import answerer, fence, reader
+from foveal.agents import answerer, fence
 from foveal.agents.cited import holds
 from foveal.graphs import progress, sight, webbed
 from foveal.graphs.branch import execute, read
@@ -25,6 +24,7 @@ from foveal.graphs.budget import MeteredModel
 from foveal.graphs.identify import picture_entry
 from foveal.graphs.lookup import LEAST_TEXT, PAGE_CHARS, in_order, passage_entry
 from foveal.graphs.state import BranchState, Finding, Research, ResearchState, entry_id
+from foveal.graphs.strategies.draft import Draft, resting_on, said
 from foveal.prompts.loader import render
 from foveal.protocols import TextEmbedder
 from foveal.types import (
@@ -53,24 +53,6 @@ PASSAGE_CHARS = 500
 """Characters of a passage that a model is shown: about 110 tokens."""
 CITED = 4
 """Entries that an answer cites at most."""
-_AROUND = re.compile(r'^[\s"“”]+|[\s"“”.]+$')
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a method hands in: the answer in its own words (None: it cannot tell), and what it rests on."""
-
-    text: str | None
-    used: tuple[Evidence, ...] = ()
-    """What the model was shown when it answered; cited are the entries in which the answer stands."""
-    confidence: float = 0.5
-    reason: str = ""
-    retrieved: tuple[str, ...] = ()
-    """Document ids in the method's own order, when that is not the order of its searches."""
-    shown: str = ""
-    """The answer as it is shown, when that is more than *text*: sentences, pictures as ``![title](<digest>)``."""
-    pictures: tuple[Evidence, ...] = ()
-    """The pictures in *shown*, in their order: each is cited."""
 
 
 class Desk:
@@ -368,13 +350,7 @@ class Desk:
 
         Models do not always say on what they rest, and methods do not ask: it is found out in code.
         """
-        holding: list[Evidence] = []
-        for entry in draft.used if draft.text else ():
-            passage = reader.Passage(entry.id, entry.doc_id, entry.title, entry.quote, entry.part, entry.start)
-            if found := reader.grounded(passage, draft.text or "", 1.0):
-                holding.append(replace(entry, quote=found.quote, start=found.start, end=found.end))
-            elif entry.kind in ("image", "region") and entry.doc_id == draft.text:
-                holding.append(entry)
+        holding = resting_on(draft)
         cited = [*draft.pictures, *holding[:CITED]] if draft.text else []
         self.ledger |= {e.id: e for e in reversed(cited)}
         return answerer.cite([e.id for e in cited], self.ledger), [*holding, *draft.used]
@@ -454,10 +430,3 @@ class Desk:
             shown = tuple(i if isinstance(i, str) else i.sha256 for i in images)
             messages[-1] = replace(messages[-1], images=shown)
         return messages
-
-
-def said(text: str) -> str | None:
-    """Return a reply as an answer: without quotes and full stop; None when it says that it cannot tell."""
-    text = _AROUND.sub("", text)
-    unable = not text or "unable to determine" in text.lower() or "not answerable" in text.lower()
-    return None if unable else text

@@ -10,7 +10,8 @@ from typing import Any, cast
 from foveal.errors import BudgetExceeded, ModelOutputError
 from foveal.graphs.ending import check
 from foveal.graphs.state import Research, ResearchState
-from foveal.graphs.strategies.desk import Desk, Draft
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft
 from foveal.settings import METHODS
 
 

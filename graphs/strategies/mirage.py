@@ -20,7 +20,8 @@ import asyncio
 from dataclasses import replace
 
 from foveal.agents.selectors import keep_argmax
-from foveal.graphs.strategies.desk import Desk, Draft
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft
 from foveal.graphs.strategies.haystack import gather
 from foveal.graphs.strategies.methods import Method
 from foveal.types import Evidence

@@ -22,7 +22,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from foveal.agents.selectors import ratio_to_top
-from foveal.graphs.strategies.desk import Desk, Draft
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft
 from foveal.graphs.strategies.haystack import gather
 from foveal.graphs.strategies.methods import Method
 from foveal.types import Evidence

@@ -22,7 +22,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from foveal.errors import ModelOutputError
-from foveal.graphs.strategies.desk import Desk, Draft, said
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft, said
 from foveal.graphs.strategies.methods import Method
 from foveal.types import Evidence
 

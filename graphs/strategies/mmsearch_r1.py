@@ -19,12 +19,11 @@ their format: neither is copied.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from foveal.agents import moves
-from foveal.errors import ModelOutputError
-from foveal.graphs.strategies.desk import Desk, Draft, said
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft, said
 from foveal.graphs.strategies.methods import Method
+from foveal.graphs.strategies.turns import pictures, turn
 from foveal.types import Evidence
 
 TURNS = 3
@@ -84,17 +83,10 @@ async def _turn(
 ) -> dict[str, str] | None:
     """Return the model's turn, None when it cannot be read."""
     before = ANSWER if tools == (ANSWER,) else made[-1] if made else ""
-    asked: dict[str, Any] = {"question": desk.question, "seen": desk.told(), "found": rows, "tools": ", ".join(tools)}
-    alike = dict.fromkeys(e.image for e in found if e.image and e.kind in ("image", "region"))
-    try:
-        reply = await desk.ask(
-            "mmsearch_r1", schema=moves.schema(tools, **TEXTS), max_tokens=120, stop=(), role="planner",
-            images=(*desk.images, *alike), ending=before == ANSWER, round=ROUNDS[before], **asked,
-        )  # fmt: skip
-    except ModelOutputError as problem:
-        desk.warnings.append(f"A turn could not be read: {problem.message}")
-        return None
-    move = moves.read(reply.parsed, tools, *TEXTS)
+    move = await turn(
+        desk, "mmsearch_r1", tools, TEXTS, max_tokens=120, images=pictures(desk, found), ending=before == ANSWER,
+        round=ROUNDS[before], found=rows,
+    )  # fmt: skip
     if move is None or move["tool"] == ANSWER:
         return move
     return {**move, "text": "" if move["tool"] == IMAGE else move["text"] or desk.question}

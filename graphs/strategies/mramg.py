@@ -26,7 +26,8 @@ import numpy as np
 
 from foveal.agents.markdown import safe_markdown
 from foveal.errors import ModelOutputError
-from foveal.graphs.strategies.desk import Desk, Draft, said
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft, said
 from foveal.graphs.strategies.haystack import distinct, gather
 from foveal.graphs.strategies.methods import Method
 from foveal.types import Evidence

@@ -23,14 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from foveal.agents import moves
 from foveal.agents.values import fold
-from foveal.errors import ModelOutputError
-from foveal.graphs.strategies.desk import Desk, Draft, said
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft, said
 from foveal.graphs.strategies.methods import Method
-from foveal.types import Evidence, ImageRef
+from foveal.graphs.strategies.turns import pictures, turn
+from foveal.types import Evidence
 
 TURNS = 5
 """Retrievals, as in the released loop."""
@@ -87,20 +86,10 @@ async def _planned(
          "tool": f"{step['tool']}: {step['query']}" if step["query"] else step["tool"]}
         for n, step in enumerate(chain, 1)
     ]  # fmt: skip
-    asked: dict[str, Any] = {"question": desk.question, "seen": desk.told(), "steps": rows, "tools": ", ".join(tools)}
-    pictures = dict.fromkeys(e.image for e in found.values() if e.image and e.kind in ("image", "region"))
-    own = {image.sha256 for image in desk.images}
-    shown: list[ImageRef | str] = [*desk.images]
-    shown += [picture for picture in pictures if picture not in own]
-    try:
-        reply = await desk.ask(
-            "omnisearch", schema=moves.schema(tools, **TEXTS), max_tokens=160, stop=(), images=shown[:SHOWN],
-            role="planner", ending=tuple(tools) == (FINAL,), **asked,
-        )  # fmt: skip
-    except ModelOutputError as problem:
-        desk.warnings.append(f"A turn could not be read: {problem.message}")
-        return None
-    move = moves.read(reply.parsed, tools, *TEXTS)
+    move = await turn(
+        desk, "omnisearch", tools, TEXTS, max_tokens=160, images=pictures(desk, found.values())[:SHOWN],
+        ending=tuple(tools) == (FINAL,), steps=rows,
+    )  # fmt: skip
     if move is None or move["tool"] == FINAL:
         return move
     wanted = move["query"] or move["sub_question"] or desk.question

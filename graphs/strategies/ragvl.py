@@ -22,7 +22,8 @@ from collections.abc import Sequence
 from foveal.agents.selectors import absolute
 from foveal.errors import BudgetExceeded
 from foveal.graphs.strategies.candidates import asks_for_picture, chosen, pictured
-from foveal.graphs.strategies.desk import PASSAGE_CHARS, Desk, Draft
+from foveal.graphs.strategies.desk import PASSAGE_CHARS, Desk
+from foveal.graphs.strategies.draft import Draft
 from foveal.graphs.strategies.methods import Method
 from foveal.types import Evidence
 

@@ -24,7 +24,8 @@ import numpy as np
 
 from foveal.errors import ModelOutputError
 from foveal.graphs.strategies import exemplars
-from foveal.graphs.strategies.desk import Desk, Draft, said
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft, said
 from foveal.graphs.strategies.exemplars import Exemplar
 from foveal.graphs.strategies.haystack import gather
 from foveal.graphs.strategies.methods import Method

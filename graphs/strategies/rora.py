@@ -18,8 +18,9 @@ from dataclasses import replace
 
 from foveal.agents.values import fold
 from foveal.errors import ModelOutputError
-from foveal.graphs.strategies.candidates import asks_for_picture, chosen, firsts, passage_of, pictured
-from foveal.graphs.strategies.desk import Desk, Draft
+from foveal.graphs.strategies.candidates import firsts, passage_of, picture_asked_for
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft
 from foveal.graphs.strategies.methods import Method
 from foveal.types import Evidence, ImageRef
 
@@ -33,9 +34,8 @@ PLAIN = 5
 
 async def solve(desk: Desk) -> Draft:
     """Name what the picture shows, search the question with each name, generate from what each one gave."""
-    if asks_for_picture(desk):
-        found = await pictured(desk, ENTITIES)
-        return chosen(*found) if found else Draft(None, reason="no picture was found")
+    if wanted := await picture_asked_for(desk, ENTITIES):
+        return wanted
     if not desk.images:
         return await desk.answer(await desk.search(desk.question, k=PLAIN))
     context: list[Evidence] = []

@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, cast
 from foveal.agents import routing
 from foveal.errors import ModelOutputError
 from foveal.graphs.strategies.candidates import asks_for_picture, chosen, firsts, passage_of, pictured
-from foveal.graphs.strategies.desk import PASSAGE_CHARS, Desk, Draft, said
+from foveal.graphs.strategies.desk import PASSAGE_CHARS, Desk
+from foveal.graphs.strategies.draft import Draft, said
 from foveal.graphs.strategies.methods import Method
 from foveal.protocols import TextEmbedder
 from foveal.types import Evidence

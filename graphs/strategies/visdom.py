@@ -22,7 +22,8 @@ from typing import Any
 from foveal.agents.values import agree
 from foveal.errors import BudgetExceeded, ModelOutputError
 from foveal.graphs.strategies.candidates import asks_for_picture, chosen, firsts, pictured
-from foveal.graphs.strategies.desk import PASSAGE_CHARS, Desk, Draft, said
+from foveal.graphs.strategies.desk import PASSAGE_CHARS, Desk
+from foveal.graphs.strategies.draft import Draft, said
 from foveal.graphs.strategies.methods import Method
 from foveal.types import Evidence, ImageRef
 

@@ -22,8 +22,9 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from foveal.graphs.strategies.candidates import asks_for_picture, chosen, firsts, pictured
-from foveal.graphs.strategies.desk import Desk, Draft
+from foveal.graphs.strategies.candidates import firsts, picture_asked_for, pictured
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft
 from foveal.graphs.strategies.methods import Method
 from foveal.types import Evidence
 
@@ -39,9 +40,8 @@ TEMPERATURE = 0.05
 
 async def solve(desk: Desk) -> Draft:
     """Retrieve pages and generate from them in the way of the variant."""
-    if asks_for_picture(desk):
-        found = await pictured(desk, PAGES)
-        return chosen(*found) if found else Draft(None, reason="no picture was found")
+    if wanted := await picture_asked_for(desk, PAGES):
+        return wanted
     found = await desk.search(desk.question, k=FOUND)
     if desk.images:
         # the question's picture is half of the query: what looks like it is retrieved beside what reads like the words

@@ -23,7 +23,8 @@ import numpy as np
 from foveal.agents.decompose import described
 from foveal.agents.edited import MOST
 from foveal.graphs.strategies.cirevl import FOUND, concluded, others
-from foveal.graphs.strategies.desk import Desk, Draft
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft
 from foveal.graphs.strategies.haystack import distinct
 from foveal.graphs.strategies.methods import Method
 from foveal.tools.index.compose import ALPHA, BETA, composed_query, composed_scores

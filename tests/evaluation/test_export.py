@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from foveal.cli.judged import judged_of
 from foveal.errors import BadInput
-from foveal.evaluation.export import COLUMNS, FORMATS, UNABLE, write
+from foveal.evaluation.export import COLUMNS, FORMATS, UNABLE
 from foveal.evaluation.predictions import Prediction
 from foveal.evaluation.questions import Question
 from foveal.evaluation.score import ALL, judge, score
+from foveal.outfile import write
 
 Pair = tuple[list[Any], dict[str, Any]]
 

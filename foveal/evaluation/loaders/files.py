@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from foveal.errors import BadInput
 
@@ -104,7 +104,7 @@ def _is_data(name: str) -> bool:
 
 def _opener(file: Path) -> Callable[[], AbstractContextManager[IO[bytes]]]:
     def opened() -> IO[bytes]:
-        return gzip.open(file, "rb") if file.suffix.lower() == ".gz" else file.open("rb")  # type: ignore[return-value]
+        return cast(IO[bytes], gzip.open(file, "rb")) if file.suffix.lower() == ".gz" else file.open("rb")
 
     return opened
 

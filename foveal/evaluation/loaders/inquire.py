@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from foveal.evaluation.loaders.fields import integer, kept, same_once, text_of
 from foveal.evaluation.loaders.items import Document, Item, Unusable
@@ -57,9 +58,9 @@ def read(source: Source) -> Iterator[Item]:
     yield from source.each(annotation, ANNOTATIONS)
     yield from source.each(row_of_queries, without=(ANNOTATIONS,))
     for row in asked:
-        yield from row.guarded(lambda row: [_question(row, right.get(row.text("query_id"), []), [])])
+        yield from row.guarded(partial(_question, right=right.get(row.text("query_id"), []), candidates=[]))
     for query in ranked.values():
-        yield from query.row.guarded(lambda row, query=query: [_question(row, query.right, query.candidates)])  # type: ignore[misc]
+        yield from query.row.guarded(partial(_question, right=query.right, candidates=query.candidates))
 
 
 def _id(name: str) -> str:
@@ -73,11 +74,11 @@ def _document(row: Row, picture: str, *fields: str) -> Iterator[Document]:
         row.note("pictures of the corpus that are not here")
 
 
-def _question(row: Row, right: list[str], candidates: list[str]) -> Question:
+def _question(row: Row, right: list[str], candidates: list[str]) -> Iterator[Question]:
     if not right:
         raise Unusable("no right picture is given for this query")
     text = row.need("query_text", "query")
-    return row.question(
+    yield row.question(
         text_of(row.get("query_id")) or text,
         text,
         category=row.text("supercategory") or "all",

@@ -12,6 +12,7 @@ Own metrics: recall, nDCG, MAP and MRR of pages at 1, 3, 5; share of the gold ar
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from foveal.evaluation.loaders.fields import kept, leaves, number, objects, strings, text_of
 from foveal.evaluation.loaders.items import Document, Item, Unusable
@@ -32,7 +33,7 @@ def _items(row: Row) -> Iterator[Item]:
         name = _name(row)
         for count, raw in enumerate(objects(row.get("questions")), 1):
             part = row.part({**raw, "domain": row.get("domain"), "doc_name": name}, f"question {count}")
-            yield from part.guarded(lambda part, count=count: [_question(part, count)])  # type: ignore[misc]
+            yield from part.guarded(partial(_question, count=count))
     elif row.has("layout_id"):
         row.note("layouts, which repeat their pages")
     elif row.has("passage_id"):
@@ -41,11 +42,11 @@ def _items(row: Row) -> Iterator[Item]:
         raise Unusable("neither `questions` nor `passage_id`")
 
 
-def _question(row: Row, count: int) -> Question:
+def _question(row: Row, count: int) -> Iterator[Question]:
     name = row.text("doc_name")
     answer = ", ".join(row.strings("A", "answer"))
     unanswerable = answer.casefold().strip(". ") == "not answerable"
-    return row.question(
+    yield row.question(
         f"{name}/q{count}",
         row.need("Q", "question"),
         category=row.text("domain") or "all",

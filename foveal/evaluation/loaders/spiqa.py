@@ -13,6 +13,7 @@ Own metrics: L3Score by a judging model, METEOR, ROUGE-L, CIDEr, BERTScore; whic
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from foveal.evaluation.loaders.fields import kept, listed, mapping, objects, strings, text_of
@@ -36,7 +37,7 @@ def _paper(row: Row) -> Iterator[Item]:
         raise Unusable("neither questions nor figures of a paper")
     for count, raw in enumerate(asked, 1):
         part = row.part(raw, f"{paper} question {count}")
-        yield from part.guarded(lambda part, count=count: [_question(part, paper, count, tuple(figures))])  # type: ignore[misc]
+        yield from part.guarded(partial(_question, paper=paper, count=count, figures=tuple(figures)))
     if body := _body(row):
         title = row.text("paper_title", "title")
         yield row.document(paper, title=title, text=body, source=paper, licence=LICENCE)
@@ -71,11 +72,11 @@ def _body(row: Row) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _question(row: Row, paper: str, count: int, figures: tuple[str, ...]) -> Item:
+def _question(row: Row, paper: str, count: int, figures: tuple[str, ...]) -> Iterator[Item]:
     answers = row.strings("answer")
     if not answers:
         raise Unusable("no `answer`")
-    return row.question(
+    yield row.question(
         f"{paper}/q{count}",
         row.need("question"),
         category=row.stem,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -11,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from foveal.evaluation.export import write
+from foveal import standalone
 from foveal.evaluation.failures import LOSSES
 from foveal.evaluation.questions import QuestionSet
 from foveal.evaluation.report import plots
@@ -23,10 +20,8 @@ from foveal.evaluation.report.pictures import Album, make_album
 from foveal.evaluation.report.runs import Loaded
 from foveal.evaluation.report.views import packed
 from foveal.evaluation.score import ALL
-from foveal.hidden import stripped
+from foveal.outfile import write
 
-LONGEST = 2000
-"""Characters of one text of the page."""
 COLOURS, SHAPES = 8, 3
 """Runs are told apart by colour and shape; their names stand beside them too."""
 
@@ -63,38 +58,19 @@ def render(
     report: Report, questions: QuestionSet, runs: Sequence[Loaded], album: Album, traces: Sequence[str], *, name: str
 ) -> str:
     """Return the page as HTML."""
-    loader = PackageLoader("foveal.evaluation.report")
-    environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_clean,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    templates = standalone.environment(
+        "foveal.evaluation.report", when=_when, percent=_percent, places=_places, signed=_signed, chance=_chance
     )
-    environment.filters.update(when=_when, percent=_percent, places=_places, signed=_signed, chance=_chance)
-    style, script = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
     data = {
         "runs": [run.name for run in runs],
         "losses": LOSSES,
         "questions": listing(questions, runs, album.of),
     }
-    return environment.get_template("report.html").render(
+    return templates.get_template("report.html").render(
         report=report,
         name=name,
         sha256=questions.sha256,
-        style=Markup(style),
-        script=Markup(script),
-        policy="; ".join(
-            (
-                "default-src 'none'",
-                "img-src data:",
-                f"style-src {_hash(style)}",
-                f"script-src {_hash(script)}",
-                "base-uri 'none'",
-                "form-action 'none'",
-            )
-        ),
+        **standalone.assets(templates, "report"),
         data=_in_script(_visible(data)),
         pictures=_in_script(album.data),
         album=album,
@@ -118,18 +94,10 @@ def _in_script(value: Any) -> Markup:
 
 def _visible(value: Any) -> Any:
     if isinstance(value, str):
-        return _clean(value)
+        return standalone.clean(value)
     if isinstance(value, dict):
         return {key: _visible(one) for key, one in value.items()}
     return [_visible(one) for one in value] if isinstance(value, list) else value
-
-
-def _clean(value: Any) -> Any:
-    """Take what is hidden out of untrusted text, and cut it."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    text = stripped(value)
-    return text if len(text) <= LONGEST else text[:LONGEST] + " …"
 
 
 def _when(moment: str) -> str:
@@ -152,7 +120,3 @@ def _signed(share: float | None) -> str:
 def _chance(p: float | None) -> str:
     """Return a p value as it is printed."""
     return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

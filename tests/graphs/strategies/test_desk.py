@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from foveal.agents.checker import unresolved
 from foveal.errors import ModelOutputError
 from foveal.graphs.strategies import methods
-from foveal.graphs.strategies.desk import CITED, Desk, Draft, said
+from foveal.graphs.strategies.desk import CITED, Desk
+from foveal.graphs.strategies.draft import Draft, said
 from foveal.graphs.strategies.methods import Method
 from foveal.types import Answer, Region
 

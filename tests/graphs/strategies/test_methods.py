@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from foveal.graphs.strategies import methods
-from foveal.graphs.strategies.desk import Desk, Draft
+from foveal.graphs.strategies.desk import Desk
+from foveal.graphs.strategies.draft import Draft
 from foveal.graphs.strategies.methods import Method, method
 from foveal.settings import METHODS
 from foveal.types import Tool
