@@ -103,7 +103,12 @@ def is_yes_no(question: str) -> bool:
 
 def names_thing(passage: Passage, names: Sequence[str]) -> bool:
     """Say whether the passage is about one of *names*: its title says so, or it is the identified document."""
-    return headed(passage, names) or any(same_thing(passage.title, name) for name in names)
+    return headed(passage, names) or alike(passage, names)
+
+
+def alike(passage: Passage, names: Sequence[str]) -> bool:
+    """Say whether the passage's title may be another form of one of *names*."""
+    return any(same_thing(passage.title, name) for name in names)
 
 
 def headed(passage: Passage, names: Sequence[str]) -> bool:
@@ -147,8 +152,9 @@ def by_key(
 def _keyed(question: str, passages: Sequence[Passage], names: tuple[str, ...], scoped: bool) -> Iterator[Reading]:
     if not names and not scoped:
         return
-    for passage in sorted(passages, key=lambda p: not headed(p, names)):  # "Congo" before "DR Congo"
-        if not scoped and not names_thing(passage, names):
+    first = [headed(passage, names) for passage in passages]  # "Congo" before "DR Congo"
+    for at_head, passage in sorted(zip(first, passages, strict=True), key=lambda pair: not pair[0]):
+        if not scoped and not at_head and not alike(passage, names):
             continue
         about = (*names, passage.title)
         entry = read_lifespan(question, passage.text) or read_record(question, passage.text, names=about)

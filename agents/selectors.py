@@ -11,6 +11,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from foveal.errors import BadConfig, BadInput
@@ -142,8 +143,11 @@ class Selector:
     @property
     def k(self) -> int:
         """The most that it keeps."""
-        given = dict(zip(selector_numbers(self.name), self.numbers, strict=False))
-        return int(given.get("k", inspect.signature(RULES[self.name][0]).parameters["k"].default))
+        return int(
+            dict(zip(selector_numbers(self.name), self.numbers, strict=False)).get(
+                "k", _parameters(self.name)["k"].default
+            )
+        )
 
     @property
     def of_concept(self) -> bool:
@@ -169,7 +173,12 @@ class Selector:
 
 def selector_numbers(name: str) -> tuple[str, ...]:
     """Return the names of the numbers that a rule takes, in the order in which they are written."""
-    return tuple(p for p in inspect.signature(RULES[name][0]).parameters if p not in ("scores", "concept"))
+    return tuple(p for p in _parameters(name) if p not in ("scores", "concept"))
+
+
+@cache
+def _parameters(name: str) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(RULES[name][0]).parameters
 
 
 def _whole(k: float) -> int:

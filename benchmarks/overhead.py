@@ -30,7 +30,7 @@ import numpy as np
 from PIL import Image
 
 from foveal.agents import planner
-from foveal.api import Foveal
+from foveal.api import SOON, Foveal
 from foveal.graphs import saver
 from foveal.settings import Settings
 from foveal.tools.images import decode
@@ -53,8 +53,8 @@ from foveal.types import (
 SUPERSTEPS_AROUND = 3
 """perceive, plan; conclude."""
 VOCABULARY = ["".join(random.Random(n).choices("etaoinshrdlucmfwypvbgk", k=2 + n % 8)) for n in range(3000)]
-SUPERSTEPS_A_ROUND = 2
-"""branch, assess."""
+SUPERSTEPS_A_ROUND = 1
+"""round."""
 
 
 @cache
@@ -363,6 +363,7 @@ async def checkpoint_bytes(steps: int = 50, pictures: int = 10) -> dict[str, Any
             answer_ = event.data["answer"] if event.type == "run.finished" else None
         assert answer_ is not None
         largest = max(largest, _size(folder, "checkpoints.db*"))
+        await asyncio.sleep(3 * SOON)  # what the run leaves is removed after it
         return {
             "steps": len(answer_.plan),
             "pictures": pictures,

@@ -7,7 +7,7 @@ import contextlib
 import re
 import threading
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 MAX_QUESTION = 8000
 """Characters of a question; more is a document, which belongs in the collection."""
 CYCLES = 40
-"""Rounds of branch and assess that no plan reaches; the rounds of the budget come on top."""
+"""Rounds that no plan reaches; those of the budget come on top."""
 DURABILITY = "async"
 """A checkpoint is written while the next superstep runs: the journal, to which each call is written as it ends, is
 what makes a run lose nothing."""
+SOON = 0.1
+"""Seconds until a finished run's checkpoint is removed: by then a next run has begun and waits for its first call."""
 POLL = 0.2
 """Seconds between looks at a run that another process works on."""
 Picture = bytes | str | Path | ImageRef
@@ -75,6 +77,7 @@ class Foveal:
         self._opening = asyncio.Lock()
         self._opened = AsyncExitStack()
         self._cleaning: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
 
     async def __aenter__(self) -> Foveal:
         return self
@@ -84,6 +87,7 @@ class Foveal:
 
     async def aclose(self) -> None:
         """Free models, files and threads."""
+        self._closing.set()
         await asyncio.gather(*self._cleaning, return_exceptions=True)
         await self._opened.aclose()
         self._graph = None
@@ -124,7 +128,18 @@ class Foveal:
         *record* names a new file that keeps all the run's calls: see :func:`replayed`.
         Raises the errors of :mod:`foveal.errors`.
         """
-        return await _last(self.stream(question, images, run_id=run_id, session=session, record=record))
+        if session is not None:
+            return await _last(self.stream(question, images, run_id=run_id, session=session, record=record))
+        question, name = checked_question(question), run_id or _new_id()
+        ended: list[Answer] = []
+
+        def hear(event: Event) -> None:
+            if event.type == "run.finished":
+                ended.append(event.data["answer"])
+
+        tape = Path(record) if record is not None else None
+        await self._make(_Run(name, name, question, images, tape=tape), hear)
+        return ended[-1]
 
     async def stream(
         self,
@@ -153,7 +168,7 @@ class Foveal:
 
             made = take_turn(self, session, question, images, run_id=run_id, record=record)
         else:
-            name, tape = run_id or uuid.uuid4().hex[:12], Path(record) if record is not None else None
+            name, tape = run_id or _new_id(), Path(record) if record is not None else None
             made = self._stream(
                 _Run(name, thread_id or name, question, images, known, evidence, calls, turn=turn, tape=tape)
             )
@@ -214,6 +229,21 @@ class Foveal:
         return store
 
     async def _stream(self, run: _Run) -> AsyncGenerator[Event, None]:
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        work = asyncio.create_task(self._make(run, queue.put_nowait))
+        loop = asyncio.get_running_loop()
+        work.add_done_callback(lambda _: loop.call_soon(queue.put_nowait, None))
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            await work
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+
+    async def _make(self, run: _Run, hear: Callable[[Event], None]) -> None:
+        """Make *run*; *hear* is told of each event, in order, in this thread."""
         from foveal.taping import ending
         from foveal.tools.runs.recorder import Recorder
         from foveal.tools.tape.recording import Recording
@@ -225,30 +255,17 @@ class Foveal:
         if run.tape is not None:
             run = replace(run, deck=Recording(run.tape))
         recorder = Recorder(store, run.id, after=last, before=before)
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
         loop, home = asyncio.get_running_loop(), threading.get_ident()
 
         def emit(kind: str, data: Mapping[str, Any]) -> None:
             if threading.get_ident() == home:
                 for event in run.deck.events(kind, data) if run.deck is not None else ((kind, data),):
-                    queue.put_nowait(recorder.take(*event))
+                    hear(recorder.take(*event))
             else:
                 loop.call_soon_threadsafe(emit, kind, data)
 
-        async def make() -> None:
-            async with ending(run.deck):
-                await self._run(run, store, recorder, emit, before)
-
-        work = asyncio.create_task(make())
-        work.add_done_callback(lambda _: loop.call_soon(queue.put_nowait, None))
-        try:
-            while (event := await queue.get()) is not None:
-                yield event
-            await work
-        finally:
-            if not work.done():
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
+        async with ending(run.deck):
+            await self._run(run, store, recorder, emit, before)
 
     async def _run(self, run: _Run, store: RunStore | None, recorder: Recorder, emit: Any, before: float) -> None:
         from foveal.agents import fence
@@ -303,7 +320,13 @@ class Foveal:
 
     def _forget_checkpoint(self, run_id: str) -> None:
         """Remove the checkpoint of a run that has its answer; nobody waits for that, or is told if it fails."""
-        cleaning = asyncio.create_task(self._graph.checkpointer.adelete_thread(run_id))
+
+        async def clean() -> None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), SOON)
+            await self._graph.checkpointer.adelete_thread(run_id)
+
+        cleaning = asyncio.create_task(clean())
         self._cleaning.add(cleaning)
         cleaning.add_done_callback(self._cleaning.discard)
         cleaning.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -347,8 +370,7 @@ class Foveal:
         budget = work.meter.budget
         config = {
             "configurable": {"thread_id": run.id},
-            "recursion_limit": 8 + 2 * (CYCLES + budget.rounds),
-            "max_concurrency": budget.parallel,
+            "recursion_limit": 8 + CYCLES + budget.rounds,
         }
         state: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION, "run_id": run.id, "question": run.question, "images": pictures,
@@ -419,6 +441,10 @@ async def replayed(
                     answer = dressed(event.data["answer"], turn["session"], turn["question"], rewrite)
                     event = replace(event, data={"answer": answer})
                 yield event
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:12]
 
 
 async def _last(events: AsyncIterator[Event]) -> Answer:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langgraph.runtime import Runtime
-
 from foveal.agents.freshness import is_fresh
 from foveal.agents.typed_plan import OF_TEXTS
 from foveal.graphs import progress, replan
@@ -18,9 +16,9 @@ NO_PROGRESS = 2
 """Rounds without new evidence or an answer after which a run stops."""
 
 
-async def assess(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
+async def assess(state: ResearchState, work: Research) -> dict[str, Any]:
     """Take over what the branches found, re-plan where something is in the way, unfold lists and compute."""
-    work, before = runtime.context, state["plan"]
+    before = state["plan"]
     taken = progress.take(before, state["findings"])
     was = {s.id: s.status for s in before.steps}
     ended = [s for s in taken.steps if s.id in state["findings"] and s.status != was.get(s.id)]

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, cast
 
-from langgraph.runtime import Runtime
-
 from foveal.agents import chart, fence
 from foveal.agents.names import long_names
 from foveal.agents.perceiver import SEARCHED
@@ -27,25 +25,22 @@ SHOWN = 10
 """Look-alikes that are entered in the ledger."""
 
 
-async def branch(state: BranchState, runtime: Runtime[Research]) -> BranchResult:
-    """One ready sub-question, from its tool to its answer.
-
-    One node and not a graph of three: its supersteps would cost as much as the rest of the run's, and what a
-    branch had done by an interruption stands in the run's journal anyway.
-    """
-    runtime.context.meter.pace.enter(state["step"].id)
+async def branch(state: BranchState, work: Research) -> BranchResult:
+    """One ready sub-question, from its tool to its answer. What it had done by an interruption is in the journal."""
+    work = work.at(state["step"].id)
+    work.meter.pace.enter(state["step"].id)
     ended: dict[str, Any] = dict(state)
-    for node in (execute, read, solve):
-        new = await node(cast(BranchState, ended), runtime)
+    for stage in (execute, read, solve):
+        new = await stage(cast(BranchState, ended), work)
         ended |= {**new, "evidence": {**ended["evidence"], **new.get("evidence", {})}}
         if new.get("findings"):
             break
     return BranchResult(evidence=ended["evidence"], findings=ended["findings"])
 
 
-async def execute(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
+async def execute(state: BranchState, work: Research) -> dict[str, Any]:
     """Call the step's tool; what goes wrong becomes a failed finding, not an exception."""
-    work, step = runtime.context.at(state["step"].id), state["step"]
+    step = state["step"]
     work.emit("subquestion.started", {"step": step})
     if step.tool == "none":
         return {"found": []}
@@ -178,9 +173,9 @@ _TOOLS = {
 }
 
 
-async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
+async def read(state: BranchState, work: Research) -> dict[str, Any]:
     """Put what was found in order, keep what is worth reading and enter it in the ledger."""
-    work, step = runtime.context.at(state["step"].id), state["step"]
+    step = state["step"]
     found = state.get("found", [])
     now = work.now()
     ledger: dict[str, Evidence] = {}
@@ -204,9 +199,9 @@ async def read(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]
             "notes": (*state.get("notes", ()), *ranked.warnings)}  # fmt: skip
 
 
-async def solve(state: BranchState, runtime: Runtime[Research]) -> dict[str, Any]:
+async def solve(state: BranchState, work: Research) -> dict[str, Any]:
     """Answer the sub-question from its evidence alone."""
-    work, step = runtime.context.at(state["step"].id), state["step"]
+    step = state["step"]
     entry: dict[str, Evidence] = {}
     try:
         if step.tool in ("image_search", "crop"):

@@ -1,19 +1,18 @@
-"""The research graph: perceive → plan (triage first) → dispatch ⇉ branch ⇉ assess → conclude.
+"""The research graph: perceive → plan (triage first) → dispatch → round (branch ⇉ assess) → conclude.
 
-``assess`` looks over what came back and re-plans (:mod:`foveal.graphs.replan`); ``dispatch`` sends out what is ready
-and goes round again, while the budget lasts.
+A round sends out every sub-question that is ready, looks over what came back and re-plans
+(:mod:`foveal.graphs.replan`); ``dispatch`` goes round again while the budget lasts.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import Send
 
 from foveal.agents import chart, perceiver, planner
 from foveal.agents.names import proper_names
@@ -23,13 +22,15 @@ from foveal.graphs import progress, sight
 from foveal.graphs.assess import NO_PROGRESS, assess
 from foveal.graphs.branch import branch
 from foveal.graphs.ending import conclude
-from foveal.graphs.state import BranchState, Perception, Research, ResearchState
+from foveal.graphs.state import BranchResult, BranchState, Perception, Research, ResearchState, merge
 from foveal.graphs.strategies import methods
 from foveal.graphs.strategies.direct import answer_directly
 from foveal.settings import METHODS
 from foveal.tools.images.quality import flaws
 from foveal.tools.layout.text import picture_text
 from foveal.types import ImageRef, Plan, PlanChange, SubQuestion, Tool
+
+T = TypeVar("T")
 
 
 def build_graph(checkpointer: Any = None) -> Any:
@@ -38,16 +39,14 @@ def build_graph(checkpointer: Any = None) -> Any:
     for name, node in {
         "perceive": perceive,
         "plan": plan,
-        "branch": branch,
-        "assess": assess,
+        "round": go_round,
         "conclude": conclude,
     }.items():
         graph.add_node(name, node)
     graph.add_edge(START, "perceive")
     graph.add_edge("perceive", "plan")
-    graph.add_conditional_edges("plan", dispatch, ["branch", "conclude"])
-    graph.add_edge("branch", "assess")
-    graph.add_conditional_edges("assess", dispatch, ["branch", "conclude"])
+    graph.add_conditional_edges("plan", dispatch, ["round", "conclude"])
+    graph.add_conditional_edges("round", dispatch, ["round", "conclude"])
     graph.add_edge("conclude", END)
     return graph.compile(checkpointer=checkpointer)
 
@@ -136,20 +135,49 @@ def _recalled(step: SubQuestion, known: Mapping[str, SubQuestion]) -> SubQuestio
     return earlier.having(id=step.id, text=step.text, depends_on=(), reason=f"known from before: {earlier.reason}")
 
 
-async def dispatch(state: ResearchState, runtime: Runtime[Research]) -> list[Send] | Literal["conclude"]:
-    """Send every ready sub-question at once, while something moves and the budget lasts; a premise that fails ends it.
+async def dispatch(state: ResearchState, runtime: Runtime[Research]) -> Literal["round", "conclude"]:
+    """Go on while something is ready and moves and the budget lasts; a premise that fails ends it.
 
     An edge and not a node: a superstep of its own would do nothing but cost time. A coroutine, because LangGraph
     hands plain functions to a thread.
     """
     if state.get("answer"):
         return "conclude"
-    ready = progress.ready(state["plan"])
     still = state.get("stale_rounds", 0) >= NO_PROGRESS
-    if not ready or still or runtime.context.meter.exhausted() or progress.failed_premise(state["plan"]):
+    if still or not progress.ready(state["plan"]) or runtime.context.meter.exhausted():
         return "conclude"
-    online = runtime.context.web is not None
-    return [Send("branch", branch_input(state, step, online=online)) for step in ready]
+    return "conclude" if progress.failed_premise(state["plan"]) else "round"
+
+
+async def go_round(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
+    """Send out every ready sub-question, as many at a time as the budget lets work side by side; then assess.
+
+    One node, and not a task of LangGraph's for each branch and a superstep for what comes after: these cost more than
+    all else between the calls, and of a superstep that is not over nothing would be kept anyway.
+    """
+    work = runtime.context
+    online, turns = work.web is not None, asyncio.Semaphore(work.meter.budget.parallel)
+
+    async def one(step: SubQuestion) -> BranchResult:
+        async with turns:
+            return await branch(branch_input(state, step, online=online), work)
+
+    evidence, findings = state.get("evidence", {}), state.get("findings", {})
+    for result in await together(map(one, progress.ready(state["plan"]))):
+        evidence, findings = merge(evidence, result["evidence"]), merge(findings, result["findings"])
+    found = ResearchState(evidence=evidence, findings=findings)
+    return {**found, **await assess({**state, **found}, work)}
+
+
+async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what all of *work* returns; where one raises, the others are stopped before that is passed on."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def branch_input(state: ResearchState, step: SubQuestion, *, online: bool = False) -> BranchState:

@@ -46,8 +46,8 @@ from foveal.types import (
     WebPage,
 )
 
-SCHEMA_VERSION = 3
-"""Of the state below: a checkpoint with another number is not resumed."""
+SCHEMA_VERSION = 4
+"""Of the state below and the graph's nodes: a checkpoint with another number is not resumed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from langgraph.runtime import Runtime
-
 from foveal.agents import answerer, fence
 from foveal.agents.cited import holds
 from foveal.graphs import progress, sight, webbed
@@ -362,9 +360,9 @@ class Desk:
     ) -> list[Evidence]:
         step = self._next(step)
         state = self._branch(step, about=about, scope=scope)
-        runtime = Runtime(context=self._work)
-        for node in (execute, read):
-            new = await node(state, runtime)
+        work = self._work.at(step.id)
+        for stage in (execute, read):
+            new = await stage(state, work)
             state = cast(BranchState, {**state, **new})
             if ended := state["findings"].get(step.id):
                 self.steps[-1] = ended.step

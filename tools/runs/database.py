@@ -49,7 +49,6 @@ def connect(folder: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             # a commit outlives the process at once and the machine within moments, at a hundredth of the cost
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA wal_autocheckpoint = 256")
             connection.execute("PRAGMA journal_size_limit = 1048576")
             connection.execute("BEGIN IMMEDIATE")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
