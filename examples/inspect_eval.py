@@ -4,14 +4,16 @@
     inspect eval examples/inspect_eval.py --model none -T index=.foveal/demo-index --limit 10
     inspect log list; inspect view
 
-Foveal runs as an Inspect agent, with its own models (``-T model=SPEC``). With ``-T bridge=true`` it asks Inspect's
-model instead, through Inspect's agent bridge: ``--model openai/gpt-4o``, with Inspect's limits, cache and transcript of
-every call. Citations, usage and what else an answer tells are in the sample's store and in the score's metadata. A
-question that Foveal fails at is a sample with an empty answer, which is wrong; what every question would fail at ends
-the evaluation.
+Foveal runs as an Inspect agent, with its own models (``-T model=SPEC``); ``-T concurrency=N`` questions at a time, for
+Inspect begins many samples at once and a question's time must not run while it waits for a model in this process. With
+``-T bridge=true`` it asks Inspect's model instead, through Inspect's agent bridge: ``--model openai/gpt-4o``, with
+Inspect's limits, cache and transcript of every call. Citations, usage and what else an answer tells are in the
+sample's store and in the score's metadata. A question that Foveal fails at is a sample with an empty answer, which is
+wrong; what every question would fail at ends the evaluation.
 """
 
 # no postponed annotations: Inspect loads this file in a way in which Pydantic could not look them up
+import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -70,12 +72,13 @@ def questions(
     profile: str | None = None,
     model: str | None = None,
     bridge: bool = False,
+    concurrency: int = 1,
 ) -> Task:
     """Ask the questions of *file* about the collection *index*; *bridge* asks Inspect's model."""
     given = {"index": index, "strategy": strategy, "profile": profile, "model": model}
     return Task(
         dataset=dataset_of(Path(file)),
-        solver=foveal(bridge=bridge, **given),
+        solver=foveal(bridge=bridge, concurrency=concurrency, **given),
         scorer=[correct(), found(), chained()],
         version=1,
     )
@@ -99,13 +102,15 @@ def dataset_of(file: Path) -> MemoryDataset:
 
 
 @agent
-def foveal(bridge: bool = False, **settings: Any) -> Agent:
-    """Foveal with *settings*; one for all samples, so that models are loaded once."""
+def foveal(bridge: bool = False, concurrency: int = 1, **settings: Any) -> Agent:
+    """Foveal with *settings*; one for all samples, so that models are loaded once. *concurrency*: see above."""
     shared = Foveal(load_settings(settings).model_copy(update={"persist": False}))
+    room = asyncio.Semaphore(concurrency)
 
     async def execute(state: AgentState) -> AgentState:
         if not bridge:
-            return await research(shared, state)
+            async with room:
+                return await research(shared, state)
         if not isinstance(shared.tools.models["planner"], Bridged):
             shared.tools.models = dict.fromkeys(ROLES, Bridged.of(shared))
         async with agent_bridge(forward_generation_config=True):

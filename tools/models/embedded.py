@@ -296,12 +296,11 @@ class EmbeddedModel:
             waited: set[asyncio.Future[Any]] = {call} if watch is None else {call, watch}
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if not call.done():
-                cancelled.set()
-                call.cancel()
                 raise Cancelled("The call was cancelled.")
             return call.result()
         finally:
             cancelled.set()
+            call.cancel()  # also when the task itself was cancelled: nobody is left to hear what becomes of the call
             if watch is not None:
                 watch.cancel()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 
 import pytest
@@ -151,13 +152,18 @@ async def test_cancel_event_stops_a_call_that_reads_and_one_that_writes(model: E
         await asyncio.wait_for(model.generate([user("Hi")], max_tokens=1, task="after"), timeout=60)
 
 
-async def test_cancelled_task_frees_the_model(model: EmbeddedModel) -> None:
+async def test_cancelled_task_frees_the_model_and_says_nothing_of_it(model: EmbeddedModel) -> None:
+    unheard: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context["message"]))
     call = asyncio.create_task(model.generate([user("long " * 1800)], task="cancel"))
     await asyncio.sleep(0.3)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
+    del call
     await asyncio.wait_for(model.generate([user("Hi")], max_tokens=1, task="after"), timeout=60)
+    gc.collect()
+    assert not unheard
 
 
 async def test_calls_wait_for_each_other(model: EmbeddedModel) -> None:
