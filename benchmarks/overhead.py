@@ -30,8 +30,9 @@ import numpy as np
 from PIL import Image
 
 from foveal.agents import planner
-from foveal.api import SOON, Foveal
+from foveal.api import Foveal
 from foveal.graphs import saver
+from foveal.run import SOON
 from foveal.settings import Settings
 from foveal.tools.images import decode
 from foveal.tools.index.enrich import Embedders

@@ -223,7 +223,7 @@ async def test_row_51_a_model_that_always_wants_more_ends_at_its_budget(settings
 
 
 async def test_row_51_no_recursion_limit_reaches_the_user(foveal: Foveal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foveal.api.CYCLES", -10)
+    monkeypatch.setattr("foveal.run.CYCLES", -10)
     answer = await foveal.ask(QUESTION, [IDA])
     assert answer.status == "insufficient" and "Ida" in answer.answer
     assert {s.id: s.status for s in answer.plan}["s1"] == "answered", "what was found is told"
