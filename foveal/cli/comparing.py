@@ -31,7 +31,7 @@ def compare_(
     questions: Questions,
     runs: Runs,
     overall: Annotated[bool, typer.Option("--overall", help="All categories in one, and nothing else.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print a table in Markdown, for a README.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print tables in Markdown, for a README.")] = False,
     json: options.Json = False,
 ) -> None:
     """Set runs side by side: accuracy with 95 % intervals, calls, seconds, and what differs from the first run.
@@ -65,7 +65,11 @@ def compare_(
         note(f"warning: {common} questions were asked in every run and count; asked were: {counts}")
     show = _markdown if markdown else table
     if markdown:
-        say(show(("category", "run", "n", "accuracy (95 %)", "calls", "s", "p", "front"), _short(table_rows)))
+        head = ("run", "n", "accuracy (95 %)", "calls", "s", "p", "front")
+        say(show(head, [_short(row) for row in table_rows if row.category == ALL]))
+        if not overall:
+            say()
+            say(show(*_by_category([row for row in table_rows if row.category != ALL])))
     else:
         names = "category,run,n,acc,95 %,chain,model,tools,s/q,needl,f.abst,better,95 %,p,p F1,p s,front"
         say(show(names.split(","), [_compared(row) for row in table_rows]))
@@ -93,14 +97,24 @@ def _compared(row: Any) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _short(rows: Sequence[Any]) -> list[tuple[str, ...]]:
-    return [
-        (
-            row.category, row.run, str(row.n), f"{row.accuracy:.3f} ({_interval(row.interval)})", number(row.calls, 1),
-            number(row.seconds, 1), _p(row.p), ", ".join(row.front) or "-",
-        )
+def _short(row: Any) -> tuple[str, ...]:
+    return (
+        row.run, str(row.n), f"{row.accuracy:.3f} ({_interval(row.interval)})", number(row.calls, 1),
+        number(row.seconds, 1), _p(row.p), ", ".join(row.front) or "-",
+    )  # fmt: skip
+
+
+def _by_category(rows: Sequence[Any]) -> tuple[list[str], list[list[str]]]:
+    """Return a head and a row a run: of each category the accuracy with its interval, the calls and the seconds."""
+    sizes = {row.category: row.n for row in rows}
+    cells = {
+        (row.run, row.category): f"{row.accuracy:.2f} ({_interval(row.interval)})<br/>"
+        f"{number(row.calls, 1)} calls, {number(row.seconds, 1)} s"
         for row in rows
-    ]  # fmt: skip
+    }
+    runs = dict.fromkeys(row.run for row in rows)
+    head = ["run", *(f"{category} ({n})" for category, n in sizes.items())]
+    return head, [[run, *(cells[run, category] for category in sizes)] for run in runs]
 
 
 def _added(added: Any) -> list[tuple[Sequence[str], Sequence[Sequence[str]]]]:
@@ -124,5 +138,5 @@ def _added(added: Any) -> list[tuple[Sequence[str], Sequence[Sequence[str]]]]:
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---" if n < 2 else "---:" for n in range(len(head))], *rows]
+    lines = [head, ["---" if n < 1 else "---:" for n in range(len(head))], *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

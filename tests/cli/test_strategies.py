@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,15 @@ def test_strategies_share_the_models_and_have_a_folder_each(asked: Any, foveal: 
     ]
     assert found["questions"] == 4 and found["ablations"] is None
     shown = foveal("eval", "compare", "q.jsonl", "o/direct", "o/adaptive", "--overall", "--markdown").out
-    assert shown.startswith("| category | run |") and "| ALL | adaptive | 4 | 1.000 (1.00..1.00) |" in shown
+    assert shown.startswith("| run | n |") and "| adaptive | 4 | 1.000 (1.00..1.00) |" in shown
+    assert "<br/>" not in shown
+    matrix = foveal("eval", "compare", "q.jsonl", "o/direct", "o/adaptive", "--markdown").out.split("\n\n")[1]
+    categories = json.loads(foveal("eval", "compare", "q.jsonl", "o/direct", "--json").out)["rows"]
+    named = [f" {row['category']} ({row['n']}) " for row in categories if row["category"] != "ALL"]
+    rows = [line.strip("|").split("|") for line in matrix.splitlines()]
+    assert rows[0] == [" run ", *named] and [row[0] for row in rows[2:]] == [" direct ", " adaptive "]
+    for line in rows[2:]:
+        assert all(re.fullmatch(r" [01]\.\d\d \([\d.]+\)<br/>[\d.]+ calls, [\d.]+ s ", cell) for cell in line[1:])
 
 
 def test_what_was_killed_goes_on_as_a_whole(asked: Any, model: Seer) -> None:
