@@ -113,8 +113,8 @@ def _places(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
-def _signed(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:+.1f}".replace("-", "−")
+def _signed(share: float | None, digits: int = 1) -> str:
+    return "–" if share is None else f"{100 * share:+.{digits}f}".replace("-", "−")
 
 
 def _chance(p: float | None) -> str:
