@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
@@ -43,12 +43,17 @@ def build_graph(checkpointer: Any = None) -> Any:
         "conclude": conclude,
     }.items():
         graph.add_node(name, node)
-    graph.add_edge(START, "perceive")
+    graph.add_conditional_edges(START, look, ["perceive", "plan"])
     graph.add_edge("perceive", "plan")
     graph.add_conditional_edges("plan", dispatch, ["round", "conclude"])
     graph.add_conditional_edges("round", dispatch, ["round", "conclude"])
     graph.add_edge("conclude", END)
     return graph.compile(checkpointer=checkpointer)
+
+
+async def look(state: ResearchState) -> Literal["perceive", "plan"]:
+    """Perceive pictures in a superstep of its own, whose result is kept; without any there is nothing to keep."""
+    return "perceive" if state["images"] else "plan"
 
 
 async def perceive(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
@@ -94,7 +99,12 @@ async def triage(state: ResearchState, work: Research) -> dict[str, Any]:
 
 async def plan(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
     """Make the typed plan, unless triage already decided."""
-    work = runtime.context
+    perceived = {} if "perceptions" in state else await perceive(state, runtime)
+    seen = cast(ResearchState, {**state, **perceived})
+    return {**perceived, **await _plan(seen, runtime.context)}
+
+
+async def _plan(state: ResearchState, work: Research) -> dict[str, Any]:
     if work.strategy.partition(":")[0] in METHODS:
         return await methods.run(state, work)
     seen = await triage(state, work)

@@ -65,8 +65,8 @@ def compare_(
         note(f"warning: {common} questions were asked in every run and count; asked were: {counts}")
     show = _markdown if markdown else table
     if markdown:
-        head = ("run", "n", "accuracy (95 %)", "calls", "s", "p", "front")
-        say(show(head, [_short(row) for row in table_rows if row.category == ALL]))
+        whole = ("run", "n", "accuracy (95 %)", "calls", "s", "p", "front")
+        say(show(whole, [_short(row) for row in table_rows if row.category == ALL]))
         if not overall:
             say()
             say(show(*_by_category([row for row in table_rows if row.category != ALL])))
