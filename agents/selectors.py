@@ -143,11 +143,8 @@ class Selector:
     @property
     def k(self) -> int:
         """The most that it keeps."""
-        return int(
-            dict(zip(selector_numbers(self.name), self.numbers, strict=False)).get(
-                "k", _parameters(self.name)["k"].default
-            )
-        )
+        given = dict(zip(selector_numbers(self.name), self.numbers, strict=False))
+        return int(given.get("k", _parameters(self.name)["k"].default))
 
     @property
     def of_concept(self) -> bool:

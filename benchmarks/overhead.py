@@ -51,8 +51,8 @@ from foveal.types import (
     TextHit,
 )
 
-SUPERSTEPS_AROUND = 2
-"""plan, conclude; perceive only with pictures."""
+SUPERSTEPS_AROUND = 3
+"""perceive, plan; conclude."""
 VOCABULARY = ["".join(random.Random(n).choices("etaoinshrdlucmfwypvbgk", k=2 + n % 8)) for n in range(3000)]
 SUPERSTEPS_A_ROUND = 1
 """round."""

@@ -171,7 +171,6 @@ class RunMaker:
 
         from foveal.graphs.checkpoints import server_errors
         from foveal.graphs.ending import conclude
-        from foveal.graphs.saver import NewestSaver
         from foveal.graphs.state import SCHEMA_VERSION, ResearchState
 
         budget = work.meter.budget
@@ -185,8 +184,6 @@ class RunMaker:
         }  # fmt: skip
         with server_errors():
             graph = await self._compiled()
-            if run.record is None and isinstance(graph.checkpointer, NewestSaver):
-                graph.checkpointer.begin(run.id)
             begun = run.record is not None and (await graph.aget_state(config)).values
             kept = {"durability": DURABILITY} if graph.checkpointer else {}
             steps = graph.astream(None if begun else state, config, context=work, stream_mode="values", **kept)

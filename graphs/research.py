@@ -7,9 +7,10 @@ A round sends out every sub-question that is ready, looks over what came back an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, TypeVar, cast
+from functools import partial
+from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
@@ -22,15 +23,14 @@ from foveal.graphs import progress, sight
 from foveal.graphs.assess import NO_PROGRESS, assess
 from foveal.graphs.branch import branch
 from foveal.graphs.ending import conclude
-from foveal.graphs.state import BranchResult, BranchState, Perception, Research, ResearchState, merge
+from foveal.graphs.state import BranchState, Perception, Research, ResearchState, merge
 from foveal.graphs.strategies import methods
 from foveal.graphs.strategies.direct import answer_directly
 from foveal.settings import METHODS
 from foveal.tools.images.quality import flaws
 from foveal.tools.layout.text import picture_text
+from foveal.tools.limits.together import together
 from foveal.types import ImageRef, Plan, PlanChange, SubQuestion, Tool
-
-T = TypeVar("T")
 
 
 def build_graph(checkpointer: Any = None) -> Any:
@@ -43,17 +43,12 @@ def build_graph(checkpointer: Any = None) -> Any:
         "conclude": conclude,
     }.items():
         graph.add_node(name, node)
-    graph.add_conditional_edges(START, look, ["perceive", "plan"])
+    graph.add_edge(START, "perceive")
     graph.add_edge("perceive", "plan")
     graph.add_conditional_edges("plan", dispatch, ["round", "conclude"])
     graph.add_conditional_edges("round", dispatch, ["round", "conclude"])
     graph.add_edge("conclude", END)
     return graph.compile(checkpointer=checkpointer)
-
-
-async def look(state: ResearchState) -> Literal["perceive", "plan"]:
-    """Perceive pictures in a superstep of its own, whose result is kept; without any there is nothing to keep."""
-    return "perceive" if state["images"] else "plan"
 
 
 async def perceive(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
@@ -99,12 +94,7 @@ async def triage(state: ResearchState, work: Research) -> dict[str, Any]:
 
 async def plan(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
     """Make the typed plan, unless triage already decided."""
-    perceived = {} if "perceptions" in state else await perceive(state, runtime)
-    seen = cast(ResearchState, {**state, **perceived})
-    return {**perceived, **await _plan(seen, runtime.context)}
-
-
-async def _plan(state: ResearchState, work: Research) -> dict[str, Any]:
+    work = runtime.context
     if work.strategy.partition(":")[0] in METHODS:
         return await methods.run(state, work)
     seen = await triage(state, work)
@@ -166,28 +156,14 @@ async def go_round(state: ResearchState, runtime: Runtime[Research]) -> dict[str
     all else between the calls, and of a superstep that is not over nothing would be kept anyway.
     """
     work = runtime.context
-    online, turns = work.web is not None, asyncio.Semaphore(work.meter.budget.parallel)
-
-    async def one(step: SubQuestion) -> BranchResult:
-        async with turns:
-            return await branch(branch_input(state, step, online=online), work)
-
+    online = work.web is not None
+    ready = [branch_input(state, step, online=online) for step in progress.ready(state["plan"])]
+    sent = [partial(branch, given, work) for given in ready]
     evidence, findings = state.get("evidence", {}), state.get("findings", {})
-    for result in await together(map(one, progress.ready(state["plan"]))):
+    for result in await together(sent, at_once=work.meter.budget.parallel):
         evidence, findings = merge(evidence, result["evidence"]), merge(findings, result["findings"])
     found = ResearchState(evidence=evidence, findings=findings)
     return {**found, **await assess({**state, **found}, work)}
-
-
-async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return what all of *work* returns; where one raises, the others are stopped before that is passed on."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def branch_input(state: ResearchState, step: SubQuestion, *, online: bool = False) -> BranchState:

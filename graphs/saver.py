@@ -72,7 +72,6 @@ class NewestSaver(BaseCheckpointSaver[int]):
         super().__init__(serde=serde)
         self._path = path
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="foveal-checkpoints")
-        self._new: set[str] = set()
         self._written: dict[tuple[str, str], dict[str, Any]] = {}
         self._changed: dict[tuple[str, str], set[str]] = {}
         self._waiting: dict[tuple[str, str], tuple[RunnableConfig, Checkpoint, CheckpointMetadata]] = {}
@@ -187,15 +186,8 @@ class NewestSaver(BaseCheckpointSaver[int]):
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """See :meth:`get_tuple`; of a thread that :meth:`begin` told of nobody has to be asked."""
-        if _place(config)[0] in self._new:
-            self._new.discard(_place(config)[0])
-            return None
+        """See :meth:`get_tuple`."""
         return await self._run(self.get_tuple, config)
-
-    def begin(self, thread_id: str) -> None:
-        """Say that nothing is kept of a thread yet: it is not looked for before the first checkpoint."""
-        self._new.add(thread_id)
 
     async def alist(self, config: RunnableConfig | None, **asked: Any) -> AsyncIterator[CheckpointTuple]:
         """See :meth:`list`."""

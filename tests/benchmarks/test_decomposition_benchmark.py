@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from fakes.bench import script
 
 from foveal.types import Plan, SubQuestion
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "decomposition.py"
 ROW = {
     "id": "q1",
     "question": "Who founded the city where the author of Emma was born?",
@@ -24,12 +22,7 @@ ROW = {
 
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("decomposition_benchmark", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return script("decomposition")
 
 
 def plan(*texts: str) -> Plan:

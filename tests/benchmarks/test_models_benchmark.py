@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
+from fakes.bench import script
 from fakes.gguf import write_model
 
 
 def benchmark() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "models.py"
-    spec = importlib.util.spec_from_file_location("benchmarks_models", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return script("models")
 
 
 async def test_all_figures_of_a_model_in_this_process(tmp_path: Path) -> None:

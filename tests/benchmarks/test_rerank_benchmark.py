@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from fakes.bench import script
 from fakes.embedders import ColourEye, HashText
 
 from foveal.agents.selectors import Selector
@@ -20,17 +19,10 @@ from foveal.tools.index.enrich import Embedders
 from foveal.tools.models.scripted import ScriptedModel
 from foveal.types import Candidate
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "rerank.py"
-
 
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("rerank_benchmark", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return script("rerank")
 
 
 def test_rows_by_hand(bench: ModuleType) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.bench import overhead
+from fakes.bench import script
 from fakes.world import FLAGS, QUESTION, SCRIPT, NotingModel, build, flag, noted, wired
 from langgraph.checkpoint.base import empty_checkpoint
 
@@ -147,7 +147,7 @@ async def test_row_59_a_tampered_checkpoint_is_refused_and_runs_nothing(
 async def test_row_60_behaviour_28_fifty_steps_with_ten_pictures_stay_below_a_megabyte_without_base64(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    bench = overhead()
+    bench = script("overhead")
     monkeypatch.setattr("foveal.graphs.saver.PAUSE", 0.0)  # every superstep is written: the largest it can be
     monkeypatch.setattr("foveal.agents.planner.make_plan", bench.planned)
     monkeypatch.setattr("foveal.tools.images.decode.check_count", lambda count: None)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.bench import overhead
+from fakes.bench import script
 
 from foveal.errors import StorageFull
-from foveal.graphs.research import together
+from foveal.tools.limits.together import together
 
-bench = overhead()
+bench = script("overhead")
 
 
 async def test_what_is_under_way_is_stopped_before_an_error_is_passed_on() -> None:
@@ -31,7 +32,7 @@ async def test_what_is_under_way_is_stopped_before_an_error_is_passed_on() -> No
         raise StorageFull("The disk is full.")
 
     with pytest.raises(StorageFull):
-        await together([slow(), fails()])
+        await together([slow, fails], at_once=2)
     assert ended == ["slow"]
 
 
@@ -45,7 +46,7 @@ async def test_a_caller_that_stops_waiting_stops_all_branches() -> None:
             ended.append(n)
 
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(together(slow(n) for n in range(3)), 0.05)
+        await asyncio.wait_for(together([partial(slow, n) for n in range(3)], at_once=3), 0.05)
     assert sorted(ended) == [0, 1, 2]
 
 

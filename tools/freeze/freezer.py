@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol, TypeVar
 
 from foveal.errors import ENDING, BackendDown, FovealError
@@ -13,6 +14,7 @@ from foveal.tools.freeze.layout import RecordedSearch, content_hash
 from foveal.tools.freeze.partial import Partial
 from foveal.tools.freeze.wanted import Wanted
 from foveal.tools.freeze.written import write_zim
+from foveal.tools.limits.together import together
 from foveal.tools.search.results import clean_url
 from foveal.types import WebHit, WebPage, WebQuery
 
@@ -89,22 +91,15 @@ class Freezer:
         """Return what *fetch* gave for all that is wanted, in that order."""
         wanted = list(wanted)
         self._total += len(wanted)
-        free = asyncio.Semaphore(AT_ONCE)
 
         async def one(what: T) -> Got | None:
-            async with free:
-                got = await fetch(what)
+            got = await fetch(what)
             self._done += 1
             self._progress(self._done, self._total, stage)
             return got
 
-        tasks = [asyncio.ensure_future(one(what)) for what in wanted]
-        try:
-            return [got for got in await asyncio.gather(*tasks) if got is not None]
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        found = await together([partial(one, what) for what in wanted], at_once=AT_ONCE)
+        return [got for got in found if got is not None]
 
     async def _search(self, query: WebQuery) -> RecordedSearch | None:
         search = self._partial.search(query)
