@@ -42,7 +42,7 @@ async def _sqlite(path: Path, serde: StateSerializer) -> AsyncIterator[NewestSav
     try:
         yield saver
     finally:
-        await asyncio.to_thread(saver.close)
+        await saver.aclose()
 
 
 @contextlib.asynccontextmanager

@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from foveal.agents import chart, perceiver, planner
 from foveal.agents.names import proper_names
@@ -23,7 +24,7 @@ from foveal.graphs import progress, sight
 from foveal.graphs.assess import NO_PROGRESS, assess
 from foveal.graphs.branch import branch
 from foveal.graphs.ending import conclude
-from foveal.graphs.state import BranchState, Perception, Research, ResearchState, merge
+from foveal.graphs.state import BranchState, Perception, Research, ResearchState, Told, merge
 from foveal.graphs.strategies import methods
 from foveal.graphs.strategies.direct import answer_directly
 from foveal.settings import METHODS
@@ -31,6 +32,8 @@ from foveal.tools.images.quality import flaws
 from foveal.tools.layout.text import picture_text
 from foveal.tools.limits.together import together
 from foveal.types import ImageRef, Plan, PlanChange, SubQuestion, Tool
+
+Onward = Command[Literal["round", "conclude"]]
 
 
 def build_graph(checkpointer: Any = None) -> Any:
@@ -45,8 +48,6 @@ def build_graph(checkpointer: Any = None) -> Any:
         graph.add_node(name, node)
     graph.add_edge(START, "perceive")
     graph.add_edge("perceive", "plan")
-    graph.add_conditional_edges("plan", dispatch, ["round", "conclude"])
-    graph.add_conditional_edges("round", dispatch, ["round", "conclude"])
     graph.add_edge("conclude", END)
     return graph.compile(checkpointer=checkpointer)
 
@@ -92,9 +93,12 @@ async def triage(state: ResearchState, work: Research) -> dict[str, Any]:
     return glanced
 
 
-async def plan(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
+async def plan(state: ResearchState, runtime: Runtime[Research]) -> Onward:
     """Make the typed plan, unless triage already decided."""
-    work = runtime.context
+    return dispatch(state, await _planned(state, runtime.context), runtime.context)
+
+
+async def _planned(state: ResearchState, work: Research) -> dict[str, Any]:
     if work.strategy.partition(":")[0] in METHODS:
         return await methods.run(state, work)
     seen = await triage(state, work)
@@ -135,41 +139,43 @@ def _recalled(step: SubQuestion, known: Mapping[str, SubQuestion]) -> SubQuestio
     return earlier.having(id=step.id, text=step.text, depends_on=(), reason=f"known from before: {earlier.reason}")
 
 
-async def dispatch(state: ResearchState, runtime: Runtime[Research]) -> Literal["round", "conclude"]:
-    """Go on while something is ready and moves and the budget lasts; a premise that fails ends it.
+def dispatch(state: ResearchState, found: dict[str, Any], work: Research) -> Onward:
+    """Return what a node found, and go on while something is ready and moves and the budget lasts.
 
-    An edge and not a node: a superstep of its own would do nothing but cost time. A coroutine, because LangGraph
-    hands plain functions to a thread.
+    A premise that fails ends it. Said by the node itself: for an edge of its own the state would be read once more.
     """
-    if state.get("answer"):
-        return "conclude"
-    still = state.get("stale_rounds", 0) >= NO_PROGRESS
-    if still or not progress.ready(state["plan"]) or runtime.context.meter.exhausted():
-        return "conclude"
-    return "conclude" if progress.failed_premise(state["plan"]) else "round"
+    now = cast(ResearchState, {**state, **found})
+    ended = (
+        "answer" in now
+        or now.get("stale_rounds", 0) >= NO_PROGRESS
+        or not progress.ready(now["plan"])
+        or work.meter.exhausted() is not None
+        or progress.failed_premise(now["plan"]) is not None
+    )
+    return Command(update=found, goto="conclude" if ended else "round")
 
 
-async def go_round(state: ResearchState, runtime: Runtime[Research]) -> dict[str, Any]:
+async def go_round(state: ResearchState, runtime: Runtime[Research]) -> Onward:
     """Send out every ready sub-question, as many at a time as the budget lets work side by side; then assess.
 
     One node, and not a task of LangGraph's for each branch and a superstep for what comes after: these cost more than
     all else between the calls, and of a superstep that is not over nothing would be kept anyway.
     """
     work = runtime.context
-    online = work.web is not None
-    ready = [branch_input(state, step, online=online) for step in progress.ready(state["plan"])]
+    told = progress.may_be_told(state) if work.web is not None else None
+    ready = [branch_input(state, step, told) for step in progress.ready(state["plan"])]
     sent = [partial(branch, given, work) for given in ready]
     evidence, findings = state.get("evidence", {}), state.get("findings", {})
     for result in await together(sent, at_once=work.meter.budget.parallel):
         evidence, findings = merge(evidence, result["evidence"]), merge(findings, result["findings"])
     found = ResearchState(evidence=evidence, findings=findings)
-    return {**found, **await assess({**state, **found}, work)}
+    return dispatch(state, {**found, **await assess({**state, **found}, work)}, work)
 
 
-def branch_input(state: ResearchState, step: SubQuestion, *, online: bool = False) -> BranchState:
+def branch_input(state: ResearchState, step: SubQuestion, told: Told | None = None) -> BranchState:
     """Return what a branch needs of the state: its question with the parents' answers in it, and the names.
 
-    *online* runs need to know what the web may be told, and of a check whose word it is that is checked.
+    *told* is what the web may be told, where there is one; a check needs to know whose word it checks there.
     """
     steps = {s.id: s for s in state["plan"].steps}
     parents = [steps[d] for d in step.depends_on if d in steps]
@@ -186,9 +192,9 @@ def branch_input(state: ResearchState, step: SubQuestion, *, online: bool = Fals
         if e in state.get("evidence", {})
     ]
     listing = any(s.each == step.id for s in state["plan"].steps)
-    outside = BranchState(told=progress.may_be_told(state), doubted=progress.doubted(state, step))
+    outside = BranchState() if told is None else BranchState(told=told, doubted=progress.doubted(state, step))
     return BranchState(
-        **(outside if online else BranchState()),
+        **outside,
         step=step.having(text=text, template=step.text, status="running"),
         question=state["question"],
         names=tuple(names),

@@ -35,7 +35,9 @@ from foveal.tools.runs.database import BUSY_SECONDS, translated
 from foveal.tools.runs.serde import StateSerializer
 
 PAUSE = 0.25
-"""Seconds for which a checkpoint waits for a newer one; the first, which holds what was asked, does not wait."""
+"""Seconds for which a checkpoint waits for a newer one."""
+FIRST = 0.02
+"""The same for a run's first, which holds what was asked: it is written while the run waits for its first call."""
 LONG = 512
 """Bytes from which a row is compressed."""
 REMEMBERED = 64
@@ -90,6 +92,13 @@ class NewestSaver(BaseCheckpointSaver[int]):
         """Finish what is being written and let go of the file."""
         self._executor.shutdown(wait=True)
         self._db.close()
+
+    async def aclose(self) -> None:
+        """Write what waits, which a run that was interrupted goes on from, and let go of the file."""
+        for timer in self._timers.values():
+            timer.cancel()
+        await asyncio.gather(*map(self._write, self._timers), return_exceptions=True)
+        await asyncio.to_thread(self.close)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the newest checkpoint of the thread, or None; of an older one that is asked for nothing is kept."""
@@ -206,12 +215,13 @@ class NewestSaver(BaseCheckpointSaver[int]):
         first = place not in self._changed
         self._changed.setdefault(place, set()).update(new_versions)
         self._waiting[place] = config, checkpoint, metadata
-        if first or not PAUSE:
+        if not PAUSE:
             await self._write(place)
         elif place not in self._timers:
             if (before := self._writing.pop(place, None)) is not None:
                 await before
-            self._timers[place] = asyncio.get_running_loop().call_later(PAUSE, self._write_now, place)
+            pause = FIRST if first else PAUSE
+            self._timers[place] = asyncio.get_running_loop().call_later(pause, self._write_now, place)
         return _at(*place, checkpoint["id"])
 
     def _write_now(self, place: tuple[str, str]) -> None:
@@ -231,10 +241,11 @@ class NewestSaver(BaseCheckpointSaver[int]):
 
     async def adelete_thread(self, thread_id: str) -> None:
         """See :meth:`delete_thread`; what waits to be written is not."""
-        for waits in (self._timers, self._waiting, self._writing):
+        for place in [place for place in self._timers if place[0] == thread_id]:
+            self._timers.pop(place).cancel()
+        for waits in (self._waiting, self._writing):
             for place in [place for place in waits if place[0] == thread_id]:
-                if isinstance(left := waits.pop(place), asyncio.TimerHandle):
-                    left.cancel()
+                waits.pop(place)
         await self._run(self.delete_thread, thread_id)
 
     def _run(self, work: Any, *arguments: Any) -> asyncio.Future[Any]:

@@ -22,7 +22,7 @@ from langgraph.checkpoint.base import empty_checkpoint
 
 from foveal.errors import StorageFull, StoreUnavailable
 from foveal.graphs.checkpoints import open_checkpoints
-from foveal.graphs.saver import NewestSaver
+from foveal.graphs.saver import FIRST, NewestSaver
 from foveal.graphs.state import STATE_TYPES
 from foveal.settings import Settings
 from foveal.tools.runs.serde import StateSerializer
@@ -86,6 +86,7 @@ async def test_of_checkpoints_in_quick_succession_the_last_is_written_a_moment_l
 ) -> None:
     monkeypatch.setattr("foveal.graphs.saver.PAUSE", 0.05)
     at = await saver.aput(CONFIG, checkpoint(1, a=1, b=1), {}, {"a": 1, "b": 1})
+    await asyncio.sleep(FIRST + 0.03)
     at = await saver.aput(at, checkpoint(2, a=1, b=2), {}, {"b": 2})
     found = await saver.aget_tuple(CONFIG)
     assert found is not None and found.checkpoint["channel_values"] == {"a": 1, "b": 1}
@@ -99,11 +100,37 @@ async def test_of_checkpoints_in_quick_succession_the_last_is_written_a_moment_l
     assert await saver.aget_tuple(CONFIG) is None, "what waited when the run ended is not written"
 
 
+async def test_what_waits_is_written_before_the_file_is_let_go(saver: NewestSaver, tmp_path: Path) -> None:
+    await saver.aput(CONFIG, checkpoint(1, known={"i": 1}), {}, {"known": 1})
+    await saver.aclose()
+    again = NewestSaver(tmp_path / "checkpoints.db", StateSerializer(STATE_TYPES))
+    found = again.get_tuple(CONFIG)
+    again.close()
+    assert found is not None and found.checkpoint["channel_values"] == {"known": {"i": 1}}
+
+
+def test_under_uvloop_too_a_finished_run_leaves_nothing_to_be_written(
+    saver: NewestSaver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server runs on it, where there is one; its timers are of no class of asyncio's."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def run() -> None:
+        await saver.aput(CONFIG, checkpoint(1, a=1), {}, {"a": 1})
+        await saver.adelete_thread("r1")
+        await asyncio.sleep(FIRST + 0.03)
+        assert await saver.aget_tuple(CONFIG) is None
+
+    uvloop.run(run())
+    assert not caplog.records
+
+
 async def test_row_58_what_kept_a_checkpoint_from_being_written_is_told_by_the_next(
     saver: NewestSaver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("foveal.graphs.saver.PAUSE", 0.01)
     at = await saver.aput(CONFIG, checkpoint(1, a=1), {}, {"a": 1})
+    await asyncio.sleep(FIRST + 0.03)
     monkeypatch.setattr(saver, "put", lambda *_: (_ for _ in ()).throw(StorageFull("The disk is full.")))
     at = await saver.aput(at, checkpoint(2, a=2), {}, {"a": 2})
     await asyncio.sleep(0.05)
