@@ -15,7 +15,7 @@ from foveal.errors import BadInput, BadQuestion
 from foveal.run import Picture, Run, RunMaker
 from foveal.runtime import Tools
 from foveal.settings import Settings, load_settings
-from foveal.types import Answer, Event, Evidence, SubQuestion
+from foveal.types import Answer, Event, Evidence, SubQuestion, plain
 
 if TYPE_CHECKING:
     from foveal.tools.index.collection import LocalCollection
@@ -190,7 +190,7 @@ class Foveal:
         work.add_done_callback(lambda _: loop.call_soon(queue.put_nowait, None))
         try:
             while (event := await queue.get()) is not None:
-                yield event
+                yield event if event.type == "run.finished" else replace(event, data=plain(event.data))
             await work
         finally:
             if not work.done():

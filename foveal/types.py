@@ -282,7 +282,11 @@ class Answer:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form, with ``schema`` first."""
-        return {"schema": "foveal.answer/1", **{f.name: plain(getattr(self, f.name)) for f in fields(self)}}
+        return {name: plain(value) for name, value in self.parts().items()}
+
+    def parts(self) -> dict[str, Any]:
+        """Return what the JSON form holds, the values as they are."""
+        return {"schema": "foveal.answer/1", **{f.name: getattr(self, f.name) for f in fields(self)}}
 
 
 _PLAIN = (type(None), str, int, float, bool)

@@ -8,7 +8,6 @@ tokens and the time is kept back for the ending.
 from __future__ import annotations
 
 import asyncio
-import copy
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -65,7 +64,9 @@ class Meter:
 
     def total(self) -> Usage:
         """Return what was spent, with the wall time so far."""
-        return replace(copy.deepcopy(self.usage), seconds=round(self.elapsed, 3))
+        spent = self.usage
+        roles = {role: replace(of_role) for role, of_role in spent.roles.items()}
+        return replace(spent, tool_calls={**spent.tool_calls}, roles=roles, seconds=round(self.elapsed, 3))
 
     def seconds_left(self) -> float | None:
         """Return how long a call may still take; None when time is no limit."""

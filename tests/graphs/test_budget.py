@@ -13,7 +13,7 @@ from foveal.graphs.budget import Meter, MeteredModel
 from foveal.tools.models.scripted import ScriptedModel
 from foveal.tools.runs.journal import CallRecord, Entry, Journal, usage_of
 from foveal.tools.runs.pace import Pace
-from foveal.types import Budget, Capabilities, Generation, Message, TextHit
+from foveal.types import Budget, Capabilities, Generation, Message, TextHit, plain
 
 HIT = TextHit("d", "D", "words", "text", 0, 5, 0.5)
 
@@ -183,6 +183,18 @@ async def test_text_is_handed_on_as_it_is_written_and_not_for_a_reply_that_is_gi
     first = await model.generate(asked("q"), on_text=pieces.append)
     again = await model.generate(asked("q"), on_text=pieces.append)
     assert (first.text, again.text, "".join(pieces)) == ("one two", "one two", "one two")
+
+
+async def test_a_total_stays_what_it_was_when_more_is_spent() -> None:
+    meter = Meter(Budget())
+    model = MeteredModel(Priced([3, 4]), meter, role="solver")
+    await model.generate(asked("0 one"))
+    await meter.tool_call("collection", {"q": 1}, "s1", lambda: find(HIT))
+    total = meter.total()
+    before = plain(total)
+    await model.generate(asked("1 two"))
+    await meter.tool_call("collection", {"q": 2}, "s1", lambda: find(HIT))
+    assert plain(total) == before != plain(meter.total())
 
 
 async def test_usage_is_added_up_by_role_and_given_back_calls_cost_nothing() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from foveal.errors import FovealError
 from foveal.tools.runs.journal import Entry
 from foveal.tools.runs.store import RunStore
-from foveal.types import Answer, Event, plain
+from foveal.types import Answer, Event
 
 MOMENT = 0.1
 """Seconds in which events are gathered into one transaction."""
@@ -36,14 +36,11 @@ class Recorder:
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._failed: FovealError | None = None
-        self._answer: Mapping[str, Any] | None = None
 
     def take(self, kind: str, data: Mapping[str, Any]) -> Event:
-        """Return the next event: *data* as plain values, but the answer of ``run.finished`` as it is."""
+        """Return the next event. *data* stays as it is, and is made JSON when it is written: nobody may change it."""
         self._last += 1
-        event = Event(self._last, kind, data if kind == "run.finished" else plain(data))
-        if kind == "answer.final":
-            self._answer = event.data["answer"]
+        event = Event(self._last, kind, data)
         if self._store is not None:
             self._events.append((round(time.monotonic() - self._began, 4), event))
             self._write_in(MOMENT)
@@ -66,7 +63,7 @@ class Recorder:
 
         Raises StoreUnavailable, StorageFull.
         """
-        await self._write(self._answer or answer.as_dict())
+        await self._write(answer.parts())
 
     def _write_in(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

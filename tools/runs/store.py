@@ -152,8 +152,10 @@ class RunStore:
         calls: Sequence[Entry] = (),
         events: Sequence[tuple[float, Event]] = (),
     ) -> None:
-        """Keep a run's answer with its last *calls* and *events*; the replies of its calls, which only a resume
-        needs, are let go."""
+        """Keep a run's answer (its JSON form, or the parts of it) with its last *calls* and *events*.
+
+        The replies of its calls, which only a resume needs, are let go.
+        """
         with self._guard, translated(self._path), self._db as db:
             db.execute("BEGIN IMMEDIATE")
             _add(db, run_id, calls, events)

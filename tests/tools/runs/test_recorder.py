@@ -11,7 +11,7 @@ from foveal.errors import StorageFull
 from foveal.tools.runs.journal import CallRecord, Entry
 from foveal.tools.runs.recorder import TOGETHER, Recorder
 from foveal.tools.runs.store import RunRecord, RunStore, now
-from foveal.types import Answer
+from foveal.types import Answer, SubQuestion, plain
 
 
 @pytest.fixture
@@ -56,6 +56,17 @@ async def test_the_end_of_a_run_is_written_with_all_that_waits(store: RunStore) 
     assert store.run("r").status == "finished" and [c.seq for c in store.calls("r")] == [1]
     assert [e.type for e in store.events("r")] == ["run.finished"]
     assert store.journal("r")[0].reply is None, "only a resume needs it"
+
+
+async def test_what_is_told_as_values_is_kept_as_json(store: RunStore) -> None:
+    told = {"steps": (SubQuestion("s1", "q?", values=("a", "b")),), "n": 1}
+    recorder = Recorder(store, "r")
+    assert recorder.take("plan.created", told).data is told, "nothing is made of it between two calls"
+    answer = Answer("r", "q?", "a", "answered", "answered", plan=told["steps"])  # type: ignore[arg-type]
+    recorder.take("answer.final", {"answer": answer})
+    await recorder.finish(answer)
+    assert store.answer("r") == answer.as_dict()
+    assert [e.data for e in store.events("r")] == [plain(told), {"answer": answer.as_dict()}]
 
 
 async def test_row_58_what_kept_a_call_from_being_written_is_told_by_the_next_and_nothing_is_lost(
