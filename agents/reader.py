@@ -272,8 +272,9 @@ async def _asked(
     for first in range(0, len(passages), at_once):
         some = passages[first : first + at_once]
         prompts = [render(task, code=fence.of(model), question=question, title=p.title, passage=p.text) for p in some]
-        calls = (model.yes_probability(messages, task=task, cancel=cancel) for messages in prompts)
-        replies = await asyncio.gather(*calls, return_exceptions=True)
+        calls = [model.yes_probability(messages, task=task, cancel=cancel) for messages in prompts]
+        # one alone is not made a task, which would wait behind other branches' work
+        replies = [await calls[0]] if len(calls) == 1 else await asyncio.gather(*calls, return_exceptions=True)
         for passage, messages, reply in zip(some, prompts, replies, strict=True):
             if isinstance(reply, BaseException):
                 raise reply

@@ -30,7 +30,7 @@ DURABILITY = "async"
 """A checkpoint is written while the next superstep runs: the journal, to which each call is written as it ends, is
 what makes a run lose nothing."""
 SOON = 0.1
-"""Seconds until a finished run's checkpoint is removed: by then a next run has begun and waits for its first call."""
+"""Seconds until what a finished run leaves is removed: by then a next run has begun and waits for its first call."""
 Picture = bytes | str | Path | ImageRef
 """A picture's bytes, its path, or one that is in the store already."""
 
@@ -145,18 +145,19 @@ class RunMaker:
                 emit("run.finished", {"answer": answer})
                 await recorder.finish(answer)
                 if store is not None:
-                    self._clean_up(run.id)
+                    self._clean_up(run.id, store)
             except BaseException as error:
                 if store is not None:
                     await _left(run, store, recorder, error)
                 raise
 
-    def _clean_up(self, run_id: str) -> None:
-        """Remove the checkpoint of a run that has its answer; nobody waits for that, or is told if it fails."""
+    def _clean_up(self, run_id: str, store: RunStore) -> None:
+        """Remove what only a resume needs of a run that has its answer; nobody waits for it, or is told if it fails."""
 
         async def clean() -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), SOON)
+            await store.write(store.let_go, run_id)
             await self._graph.checkpointer.adelete_thread(run_id)
 
         cleaning = asyncio.create_task(clean())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -266,6 +267,17 @@ async def test_row_55_a_finished_run_prints_its_answer_again_and_asks_nothing(fo
     again = (await collected(foveal.resume("r1")))[-1].data["answer"]
     assert again == first and isinstance(again, Answer)
     assert len(noted(tmp_path / "log")) == asked
+
+
+async def test_a_finished_run_leaves_nothing_that_only_a_resume_needs(settings: Settings, tmp_path: Path) -> None:
+    async with wired(settings, NotingModel(SCRIPT, tmp_path / "log")) as foveal:
+        await foveal.ask(QUESTION, [IDA], run_id="r1")
+    store = RunStore.open(settings.home)
+    kept = store.journal("r1")
+    store.close()
+    assert kept and all(entry.reply is None for entry in kept)
+    with sqlite3.connect(settings.home / "checkpoints.db") as db:
+        assert [db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("checkpoints", "channels")] == [0, 0]
 
 
 async def interrupted(foveal: Foveal, run_id: str = "r1") -> None:

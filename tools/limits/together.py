@@ -23,7 +23,8 @@ async def together(work: Iterable[Callable[[], Awaitable[T]]], *, at_once: int) 
     tasks = [asyncio.ensure_future(one(make)) for make in work]
     try:
         return await asyncio.gather(*tasks)
-    finally:
+    except BaseException:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -152,10 +152,7 @@ class RunStore:
         calls: Sequence[Entry] = (),
         events: Sequence[tuple[float, Event]] = (),
     ) -> None:
-        """Keep a run's answer (its JSON form, or the parts of it) with its last *calls* and *events*.
-
-        The replies of its calls, which only a resume needs, are let go.
-        """
+        """Keep a run's answer (its JSON form, or the parts of it) with its last *calls* and *events*."""
         with self._guard, translated(self._path), self._db as db:
             db.execute("BEGIN IMMEDIATE")
             _add(db, run_id, calls, events)
@@ -163,7 +160,10 @@ class RunStore:
                 "UPDATE runs SET status = 'finished', finished_at = ?, answer = ? WHERE run_id = ?",
                 (now(), codec.dump(answer), run_id),
             )
-            db.execute("UPDATE calls SET reply = NULL WHERE run_id = ?", (run_id,))
+
+    def let_go(self, run_id: str) -> None:
+        """Forget the replies of a run's calls, which only a resume needs."""
+        self._change("UPDATE calls SET reply = NULL WHERE run_id = ?", [(run_id,)])
 
     def add(self, run_id: str, calls: Sequence[Entry], events: Sequence[tuple[float, Event]]) -> None:
         """Keep completed calls, and events with the seconds since the run began, in one transaction."""

@@ -60,7 +60,8 @@ def test_an_answer_is_kept_once_and_stands_in_the_events_that_hold_it(store: Run
     assert store.answer("r1") == answer and store.events("r1")[0].data == {"answer": answer}
     store.mark("r1", "failed")
     assert store.run("r1").status == "finished" and store.run("r1").finished_at, "an answer is not taken back"
-    assert store.journal("r1")[0].reply is None, "what only a resume needs is let go"
+    store.let_go("r1")
+    assert store.journal("r1")[0].reply is None and store.journal("r1")[0].record == CALL
 
 
 def test_removing_a_run_removes_all_of_it(store: RunStore) -> None:
