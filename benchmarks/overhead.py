@@ -4,7 +4,7 @@ A chat model of fixed latency behind a loopback HTTP server and a search of the 
 shape of a chain, a fan and a diamond; everything between them (graph, budget, journal, checkpoints, events) is as
 in use. The critical path is the longest way through the plan, a step counting as long as its calls lasted.
 
-    python benchmarks/overhead.py [--latency 50,500] [--steps 2,4,8,12] [--repeat 3] [--json]
+    python benchmarks/overhead.py [--latency 50,500] [--steps 2,4,8,12] [--repeat 5] [--json]
 """
 
 from __future__ import annotations
@@ -392,7 +392,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latency", default="50,500", help="milliseconds of the model and of the search")
     parser.add_argument("--steps", default="2,4,8,12", help="numbers of sub-questions")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each, of which the median is told")
+    parser.add_argument("--repeat", type=int, default=5, help="runs of each, of which the median is told")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     rows = asyncio.run(
