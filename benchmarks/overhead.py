@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import random
 import re
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -338,17 +339,22 @@ async def measure(made: Foveal, shape: str, n: int, pictures: Sequence[bytes] = 
 
 
 async def latencies(wanted: Sequence[float], steps: Sequence[int], repeat: int) -> list[dict[str, Any]]:
-    """Return a row for each latency, shape and number of steps: of *repeat* runs the one with the median ratio."""
+    """Return a row for each latency, shape and number of steps: of *repeat* runs the one with the median ratio.
+
+    The runs of a row are made far apart, in turns with the others: a machine's bad moments do not fall on one row.
+    """
+    plans = [(shape, n) for shape in ("chain", "fan", "diamond") for n in steps if shape != "diamond" or n >= 4]
     rows = []
     for latency in wanted:
         async with world(latency) as (made, _):
             await measure(made, "fan", max(steps))  # imports and opens what a first run does
-            for shape in ("chain", "fan", "diamond"):
-                for n in steps:
-                    if shape != "diamond" or n >= 4:
-                        runs = [await measure(made, shape, n) for _ in range(repeat)]
-                        runs.sort(key=lambda row: row["ratio"])
-                        rows.append({"latency_ms": latency * 1000, **runs[repeat // 2]})
+            turns = []
+            for turn in range(1, repeat + 1):
+                turns.append([await measure(made, shape, n) for shape, n in plans])
+                print(f"{latency * 1000:.0f} ms: turn {turn} of {repeat}", file=sys.stderr)
+        for runs in zip(*turns, strict=True):
+            median = sorted(runs, key=lambda row: row["ratio"])[repeat // 2]
+            rows.append({"latency_ms": latency * 1000, **median})
     return rows
 
 

@@ -7,14 +7,14 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from foveal.errors import FovealError
 from foveal.runtime import Tools, check_unchanged
 from foveal.settings import Settings
-from foveal.types import Answer, Event, Evidence, ImageRef, SubQuestion
+from foveal.types import Answer, Event, Evidence, ImageRef, SubQuestion, plain
 
 if TYPE_CHECKING:
     from foveal.graphs.state import Research
@@ -137,7 +137,7 @@ class RunMaker:
             for entry in run.calls:
                 work.meter.journal.add(entry.record, entry.key, entry.reply)
             told: dict[str, Any] = {"run_id": run.id, "question": run.question, "images": [p.sha256 for p in pictures]}
-            told |= {"config": work.config, "budget": asdict(work.meter.budget)}
+            told |= {"config": work.config, "budget": work.meter.budget}
             kept = store is not None if run.kept is None else run.kept
             emit("run.started", {**told, "kept": kept, "resumed": run.record is not None})
             try:
@@ -243,7 +243,7 @@ async def _begin(run: Run, tools: Tools, store: RunStore, work: Research, pictur
         return
     record = RunRecord(
         run.id, run.thread, run.question, pictures, "running", now(), None, work.config,
-        asdict(work.meter.budget), SCHEMA_VERSION, portable,
+        plain(work.meter.budget), SCHEMA_VERSION, portable,
     )  # fmt: skip
     await store.write(store.begin, record)
 

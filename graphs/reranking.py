@@ -70,15 +70,16 @@ def order(hits: Sequence[TextHit], state: BranchState) -> list[TextHit]:
     """Return the passages, best first: about the thing named, alike in meaning, found by words."""
     names, about = state.get("names", ()), set(state.get("about", ()))
     folded = [fold(n) for n in names if fold(n)]
+    as_words = [f" {n} " for n in folded]
 
     def rating(hit: TextHit) -> float:
-        title, text = fold(hit.title), fold(hit.text)
+        title, text = fold(hit.title), f" {fold(hit.text)} "
         score = hit.cosine if hit.cosine is not None else 0.3
-        if any(n == title for n in folded) or hit.doc_id in about:
+        if title in folded or hit.doc_id in about:
             score += 0.2
         elif any(same_thing(hit.title, n) for n in names):
             score += 0.15
-        elif any(f" {n} " in f" {text} " for n in folded):
+        elif any(n in text for n in as_words):
             score += 0.1
         return score + (0.05 if hit.lexical_rank is not None and hit.lexical_rank <= 5 else 0.0)
 

@@ -43,7 +43,8 @@ class Recorder:
         event = Event(self._last, kind, data)
         if self._store is not None:
             self._events.append((round(time.monotonic() - self._began, 4), event))
-            self._write_in(MOMENT)
+            if self._timer is None:  # none that is set waits longer
+                self._write_in(MOMENT)
         return event
 
     def keep(self, entry: Entry) -> None:
