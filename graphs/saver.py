@@ -37,7 +37,8 @@ from foveal.tools.runs.serde import StateSerializer
 PAUSE = 0.25
 """Seconds for which a checkpoint waits for a newer one."""
 FIRST = 0.02
-"""The same for a run's first, which holds what was asked: it is written while the run waits for its first call."""
+"""The same for a run's first, which holds what was asked: it is written while the run waits for its first call. A run
+that is killed before begins again from its question, without what a session knew of its pictures."""
 LONG = 512
 """Bytes from which a row is compressed."""
 REMEMBERED = 64

@@ -6,9 +6,9 @@ put before it: it is worth 0. What the judge fails on is worth 0 too, and is cou
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from foveal.agents import fence
 from foveal.errors import ENDING, BadConfig, FovealError
@@ -16,6 +16,7 @@ from foveal.evaluation.metrics.judged import scale_value
 from foveal.evaluation.score import Judged
 from foveal.prompts.loader import render
 from foveal.protocols import ChatModel
+from foveal.tools.limits.together import together
 
 GRADES = {"CORRECT": 1.0, "INCORRECT": 0.0, "NOT_ATTEMPTED": 0.0}
 LOW, HIGH = 1, 5
@@ -59,7 +60,6 @@ async def grade(rows: Sequence[Judged], model: ChatModel) -> Grades:
     further question would meet too, and BadConfig.
     """
     grades, asked = Grades(model.name), wanted(rows)
-    room = asyncio.Semaphore(AT_ONCE)
 
     async def one(row: Judged, measure: str) -> None:
         values = grades.values.setdefault(measure, {})
@@ -67,28 +67,23 @@ async def grade(rows: Sequence[Judged], model: ChatModel) -> Grades:
         if given is None or given.status == "failed" or not given.answer.strip():
             values[row.question.id] = 0.0
             return
-        async with room:
-            try:
-                value = await _asked(model, measure, row, grades)
-                problem = "its reply is no grade" if value is None else ""
-            except (*ENDING, BadConfig):
-                raise
-            except FovealError as error:
-                value, problem = None, str(error)
+        try:
+            value = await _asked(model, measure, row, grades)
+            problem = "its reply is no grade" if value is None else ""
+        except (*ENDING, BadConfig):
+            raise
+        except FovealError as error:
+            value, problem = None, str(error)
         grades.asked += 1
         values[row.question.id] = value
         if problem:
             grades.failed += 1
             grades.problems[row.question.id] = problem
 
+    work = [partial(one, row, measure) for row in rows if row.question.answers for measure in asked[row.question.id]]
     try:
         await model.prepare()
-        async with asyncio.TaskGroup() as group:
-            for row in rows:
-                for measure in asked[row.question.id] if row.question.answers else ():
-                    group.create_task(one(row, measure))
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+        await together(work, at_once=AT_ONCE)
     finally:
         await model.aclose()
     return grades
